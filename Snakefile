@@ -1,0 +1,36 @@
+"""skysieve: rare objects in sky surveys, from raw survey files to a graded catalogue.
+
+snakemake --cores 2                                  the run that profiles/default names (the demo)
+snakemake --cores 2 --configfile config/NAME.yaml    another run
+snakemake -n                                         what would run, and why
+"""
+
+include: "workflow/rules/common.smk"  # settings, names of files, list of shards
+
+include: "workflow/rules/survey.smk"  # raw files -> shards and catalogue
+include: "workflow/rules/labels.smk"  # known objects -> labels, splits, sample, leak audit
+include: "workflow/rules/encoders.smk"  # shards -> encoders -> embeddings
+include: "workflow/rules/search.smk"  # embeddings -> neighbours
+include: "workflow/rules/models.smk"  # probe and finders -> scores
+include: "workflow/rules/assess.smk"  # how good is each model
+include: "workflow/rules/grading.smk"  # ranking -> batches for people -> grades
+include: "workflow/rules/release.smk"  # grades -> catalogue, figures, report
+
+
+rule all:
+    default_target: True
+    input:
+        rules.lenses.input,
+
+
+onstart:
+    graph.freeze_code(Path(WORK))
+
+
+onsuccess:
+    shell("python -m pipeline.stages._closing --results {RESULTS} --work {WORK} --wanted {SHEETS_MISSING:q}")
+
+
+onerror:
+    print("\nA job failed; its log is named above. What is finished stays finished.", file=sys.stderr)
+    print("After mending the cause, run the same command again (after a kill: snakemake --unlock first).", file=sys.stderr)

@@ -1,0 +1,145 @@
+"""The command `skysieve`: what a user does beside `snakemake`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from pipeline import graph
+from pipeline.errors import PipelineError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _config(path: Path):
+    """Read and validate a configuration file."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(str(found) for found in Path("config").glob("*.yaml")))
+        raise PipelineError("no such configuration file", where=path, allowed=known or None) from None
+    except yaml.YAMLError as error:
+        raise PipelineError("this configuration file is not YAML", where=path, value=error) from None
+    return graph.load(content)
+
+
+def _run_folder(run: str) -> Path:
+    folder = Path("results") / run
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in Path("results").glob("*") if path.is_dir()))
+        raise PipelineError(
+            "no results of that run", where=folder, value=run, allowed=known or "(none yet)", next="snakemake --cores all"
+        )
+    return folder
+
+
+@app.command()
+def index(config: Annotated[Path, typer.Argument(help="configuration file of a run on a real survey")]):
+    """List the shards of a survey on disk: writes results/RUN/shards.tsv, which Snakemake reads."""
+    from pipeline.data.atomic import write_text
+    from pipeline.surveys.index import list_shards
+
+    settings = _config(config)
+    if settings.survey.kind == "simulated":
+        raise PipelineError(
+            "the shards of a simulated survey follow from its settings; there is nothing to index",
+            where=config,
+            next=f"snakemake --cores all --configfile {config}",
+        )
+    target = Path("results") / settings.run / "shards.tsv"
+    rows = graph.into_batches(list_shards(settings.survey, settings.ingest), settings.ingest.shards_per_job)
+    if target.is_file():
+        rows = graph.keep_batches(graph.read_shards(target, str(config)), rows, settings.ingest.shards_per_job)
+    write_text(target, graph.shards_text(rows))
+    typer.echo(f"{target}: {len(rows)} shards in {len({row.batch for row in rows})} batches")
+    typer.echo(f"next: snakemake --cores all --configfile {config}")
+
+
+@app.command()
+def search(
+    run: Annotated[str, typer.Option(help="the run whose embeddings are searched")] = "demo",
+    name: Annotated[str | None, typer.Option(help="designation or object id of the query")] = None,
+    ra: Annotated[float | None, typer.Option(help="right ascension of the query, degrees")] = None,
+    dec: Annotated[float | None, typer.Option(help="declination of the query, degrees")] = None,
+    k: Annotated[int, typer.Option("-k", help="how many neighbours")] = 16,
+    encoder: Annotated[str | None, typer.Option(help="which embeddings (default: the only ones)")] = None,
+    png: Annotated[Path | None, typer.Option(help="write a picture of query and neighbours")] = None,
+):
+    """Show the objects whose embeddings are most similar to that of one object."""
+    from pipeline.grading.mosaic import search_command
+
+    for line in search_command(_run_folder(run), name=name, ra=ra, dec=dec, encoder=encoder, k=k, png=png):
+        typer.echo(line)
+
+
+@app.command()
+def check(run: Annotated[str, typer.Argument(help="name of a run")]):
+    """Find shards that are missing or altered; remove their manifest, so that the next run makes them again."""
+    from pipeline.data.manifests import faults, read_manifest
+
+    folder = _run_folder(run)
+    bad = 0
+    count = 0
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            read_manifest(path)
+        except PipelineError:
+            continue  # JSON that is no manifest
+        count += 1
+        found = faults(path)
+        for fault in found:
+            typer.echo(fault)
+        if found:
+            path.unlink()
+            bad += 1
+    typer.echo(f"{count} manifests checked, {bad} removed" + (": run snakemake again" if bad else ""))
+
+
+@app.command()
+def schema(write: Annotated[bool, typer.Option("--write", help="write config/schema.json")] = False):
+    """Show the JSON schema of the settings."""
+    from pipeline.settings.run import schema_text
+
+    if write:
+        Path("config/schema.json").write_text(schema_text(), encoding="utf-8")
+    else:
+        typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def results(
+    run: Annotated[str, typer.Argument(help="name of a finished run")],
+    out: Annotated[Path, typer.Option(help="Markdown file to write")],
+):
+    """Write the figures of a finished run as a page of the documentation, with the command and the commit."""
+    from pipeline.release.results_page import write_results_page
+
+    write_results_page(_run_folder(run), out)
+    typer.echo(f"{out}")
+
+
+@app.command()
+def pictures(
+    run: Annotated[str, typer.Argument(help="name of a finished run")],
+    out: Annotated[Path, typer.Option(help="folder for the pictures")],
+):
+    """Draw the pictures of the README from a finished run."""
+    from pipeline.release.pictures import write_pictures
+
+    for path in write_pictures(_run_folder(run), out):
+        typer.echo(path)
+
+
+def main() -> None:
+    """Run the command; a fault that the user can mend ends with status 2 and no traceback."""
+    try:
+        app()
+    except PipelineError as error:
+        sys.stderr.write(f"skysieve: {error}\n")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

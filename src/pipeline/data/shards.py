@@ -1,0 +1,239 @@
+"""Shards: one HDF5 file of rows, images with their catalogue columns or one result a row. Bytes are deterministic."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pipeline.errors import PipelineError
+
+COMPRESSIONS = ("none", "lossless")
+
+
+def _create(group: h5py.File, name: str, values: np.ndarray) -> None:
+    """Write one column; text becomes fixed-length UTF-8 (variable-length text has no fixed place in the file)."""
+    values = np.asarray(values)
+    if values.dtype.kind in "OUT":
+        encoded = np.array([str(value).encode() for value in values], dtype=bytes)
+        values = encoded.astype(f"S{max(1, encoded.dtype.itemsize)}")
+    group.create_dataset(name, data=values, track_times=False)
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8").astype(object)
+    return values
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise PipelineError("shard not found", where=path, next="skysieve check RUN, then snakemake") from None
+    except OSError as error:
+        raise PipelineError(
+            "this shard cannot be read as HDF5",
+            where=path,
+            value=str(error).splitlines()[0],
+            next="skysieve check RUN removes its manifest; then run snakemake again",
+        ) from None
+
+
+class ImageShardWriter:
+    """Write an image shard piece by piece.
+
+    Parameters
+    ----------
+    path : Path
+        File to write (give a temporary path; see `data.atomic`).
+    shape : tuple
+        (N, 3, H, W).
+    attrs : dict
+        `bands` (list of text), `pixel_scale` (arcsec), `psf` (text: the convention of the PSF columns), ...
+    compression : str
+        "none": contiguous; "lossless": one image a chunk, byte shuffle and LZ4.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], attrs: Mapping, compression: str):
+        if compression not in COMPRESSIONS:
+            raise PipelineError("unknown compression", value=compression, allowed=", ".join(COMPRESSIONS))
+        self._file = h5py.File(path, "w", libver=("earliest", "v114"))
+        layout: dict = {}
+        if compression == "lossless":
+            import hdf5plugin
+
+            layout = {"chunks": (1, *shape[1:]), **hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=1)}
+        self._image = self._file.create_dataset("image", shape=shape, dtype="<f4", track_times=False, **layout)
+        for key, value in sorted({**attrs, "rows": shape[0]}.items()):
+            if isinstance(value, list):
+                value = np.array([str(item).encode() for item in value])
+            self._file.attrs[key] = value
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._file.close()
+
+    def write(self, start: int, images: np.ndarray) -> None:
+        """Write images (n, 3, H, W), nanomaggies, at rows start .. start+n."""
+        self._image[start : start + len(images)] = images
+
+    def write_rows(self, rows: np.ndarray, images: np.ndarray) -> None:
+        """Write images (n, 3, H, W) at the given rows (n,), in any order."""
+        for row, image in zip(np.asarray(rows).tolist(), images, strict=True):
+            self._image[row] = image
+
+    def columns(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Write the catalogue columns, each (N,); `object_id` is one of them.
+
+        Raises
+        ------
+        PipelineError
+            A column has another number of rows than the images.
+        """
+        for name in sorted(columns):
+            if len(columns[name]) != self._image.shape[0]:
+                raise PipelineError(
+                    "a column and the images differ in length",
+                    where=f"{self._file.filename}: {name}",
+                    value=f"{len(columns[name])} rows, {self._image.shape[0]} images",
+                )
+            _create(self._file, name, np.asarray(columns[name]))
+
+
+def write_image_shard(path: Path, images: np.ndarray, columns: Mapping, attrs: Mapping, compression: str) -> None:
+    """Write images (N, 3, H, W) and columns (N,) as one shard; see `ImageShardWriter`."""
+    with ImageShardWriter(path, images.shape, attrs, compression) as shard:
+        shard.write(0, images)
+        shard.columns(columns)
+
+
+class ImageShard:
+    """Read an image shard. The file is opened at first use, so that the object can be sent to another process.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._file: h5py.File | None = None
+
+    def __getstate__(self):
+        return {"path": self.path, "_file": None}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; it is opened again at the next use."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    @property
+    def _h5(self) -> h5py.File:
+        if self._file is None:
+            import hdf5plugin  # noqa: F401  (registers the decompressors)
+
+            self._file = _open(self.path)
+            if "image" not in self._file or "object_id" not in self._file:
+                raise PipelineError(
+                    "not an image shard", where=self.path, value=sorted(self._file), allowed="image, object_id, columns"
+                )
+        return self._file
+
+    def __len__(self) -> int:
+        return self._h5["image"].shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the images, (N, 3, H, W)."""
+        return self._h5["image"].shape
+
+    @property
+    def attrs(self) -> dict:
+        """Attributes of the file; `bands` is a list of text."""
+        values = {}
+        for key, value in self._h5.attrs.items():
+            if isinstance(value, np.ndarray):
+                value = [item.decode() if isinstance(item, bytes) else item for item in value.tolist()]
+            values[key] = value.item() if isinstance(value, np.generic) else value
+        return values
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the catalogue columns."""
+        return sorted(name for name in self._h5 if name != "image")
+
+    @property
+    def object_id(self) -> np.ndarray:
+        """Identities, int64 (N,)."""
+        return self.column("object_id")
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one catalogue column (N,); text as an object array.
+
+        Raises
+        ------
+        PipelineError
+            The shard has no such column.
+        """
+        if name not in self._h5:
+            raise PipelineError(
+                "the shard has no such column", where=self.path, value=name, allowed=", ".join(self.columns)
+            )
+        return _text(self._h5[name][()])
+
+    def read(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return images (n, 3, H, W), float32 nanomaggies, of a slice or of row numbers in any order."""
+        image = self._h5["image"]
+        if isinstance(rows, slice):
+            return image[rows]
+        rows = np.asarray(rows, dtype=np.int64)
+        out = np.empty((len(rows), *image.shape[1:]), dtype=np.float32)
+        # One hyperslab a run of consecutive rows: h5py's own index lists are far slower.
+        order = np.argsort(rows, kind="stable")
+        breaks = np.flatnonzero(np.diff(rows[order]) != 1) + 1
+        for run in np.split(order, breaks):
+            if len(run):
+                first = int(rows[run[0]])
+                out[run] = image[first : first + len(run)]
+        return out
+
+
+def write_result_shard(path: Path, *, object_id: np.ndarray, **arrays: np.ndarray) -> None:
+    """Write identities (N,) and one result a row, arrays of N rows each.
+
+    Raises
+    ------
+    PipelineError
+        The arrays differ in length.
+    """
+    with h5py.File(path, "w", libver=("earliest", "v114")) as file:
+        for name, values in sorted({"object_id": np.asarray(object_id, dtype=np.int64), **arrays}.items()):
+            if len(values) != len(object_id):
+                raise PipelineError("arrays of a result differ in length", where=f"{path}: {name}", value=len(values))
+            _create(file, name, np.asarray(values))
+
+
+def read_result_shard(path: Path, names: list[str] | None = None) -> dict[str, np.ndarray]:
+    """Return the arrays of a result shard by name; `object_id` is always among them.
+
+    Raises
+    ------
+    PipelineError
+        The file is missing, is not HDF5, or lacks a name.
+    """
+    with _open(Path(path)) as file:
+        wanted = sorted(file) if names is None else ["object_id", *names]
+        missing = [name for name in wanted if name not in file]
+        if missing:
+            raise PipelineError("the result shard lacks a dataset", where=path, value=missing, allowed=sorted(file))
+        return {name: _text(file[name][()]) for name in wanted}

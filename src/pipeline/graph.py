@@ -1,0 +1,337 @@
+"""What the Snakefile needs while it is parsed: settings, shards, fingerprints of code. Light imports only."""
+
+import ast
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+PACKAGE = Path(__file__).parent
+# Not part of any fingerprint: settings enter by value; the others may not change a byte of a product.
+OUTSIDE = ("settings", "stages._door", "errors", "log", "graph", "learn.launch", "cli")
+RUN_CODE = "SKYSIEVE_RUN_CODE"
+
+
+# --- fingerprints of code -------------------------------------------------------------------------------------------
+
+
+def _serialise(node) -> Iterator[str]:
+    """Yield the meaning of a syntax tree: no positions, docstrings or empty fields (equal across Python versions)."""
+    if isinstance(node, ast.AST):
+        yield type(node).__name__ + "("
+        for name, value in ast.iter_fields(node):
+            if name == "body" and isinstance(value, list) and isinstance(
+                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            ):
+                value = _without_docstring(value)
+            if value is None or value == [] or name in ("kind", "type_comment", "ctx"):
+                continue
+            yield name + "="
+            yield from _serialise(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            yield from _serialise(item)
+            yield ","
+        yield "]"
+    else:
+        yield repr(node)
+
+
+def _without_docstring(body: list) -> list:
+    first = body[0] if body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return body[1:]
+    return body
+
+
+def _is_module(name: str) -> bool:
+    path = PACKAGE.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file()
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of this package that a module imports anywhere in its text, without the package's name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.startswith("pipeline.") and _is_module(name.removeprefix("pipeline.")):
+                yield name.removeprefix("pipeline.")
+
+
+@cache
+def _module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module (packaged files that it names in a text constant are part of it) and its imports."""
+    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
+    try:
+        tree = ast.parse(path.read_bytes())
+    except FileNotFoundError:
+        raise PipelineError("no such module", where=path, value=name) from None
+    digest = hashlib.sha256("".join(_serialise(tree)).encode())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for beside in sorted(path.parent.iterdir()):
+        if beside.suffix != ".py" and beside.is_file() and beside.name in texts:
+            digest.update(beside.read_bytes())
+    return digest.hexdigest()[:16], tuple(sorted(set(_imports(tree))))
+
+
+def _outside(name: str) -> bool:
+    return any(name == other or name.startswith(other + ".") for other in OUTSIDE)
+
+
+def fingerprint(stage: str, *modules: str) -> list[str]:
+    """Return `["search.exact=51d9…", …]`: every module on which the result of a stage depends, with its hash.
+
+    Parameters
+    ----------
+    stage : str
+        Name of a module in `stages`.
+    modules : str
+        Modules that the stage imports by name, such as "models.shielded".
+    """
+    found: dict[str, str] = {}
+    waiting = [f"stages.{stage}", *modules]
+    while waiting:
+        name = waiting.pop()
+        if name in found or _outside(name):
+            continue
+        found[name], imported = _module(name)
+        waiting.extend(imported)
+    return [f"{name}={digest}" for name, digest in sorted(found.items())]
+
+
+def fingerprint_now(earlier: list[str]) -> list[str]:
+    """Return the fingerprint of the same modules as they are on disk now."""
+    _module.cache_clear()
+    return [f"{name}={_module(name)[0]}" for name in (item.split("=")[0] for item in earlier)]
+
+
+def freeze_code(work: Path) -> None:
+    """Write the hash of every module to `work/<run>/code-<uuid>.json`, once a run, and export its name.
+
+    Jobs of the same run inherit the name; a stage that finds other code on disk stops.
+    """
+    if os.environ.get(RUN_CODE):
+        return
+    names = [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in sorted(PACKAGE.rglob("*.py"))]
+    hashes = {name: _module(name)[0] for name in names if not name.endswith("__init__") and not _outside(name)}
+    work.mkdir(parents=True, exist_ok=True)
+    for old in sorted(work.glob("code-*.json"), key=lambda path: path.stat().st_mtime)[:-20]:
+        old.unlink(missing_ok=True)
+    path = (work / f"code-{uuid.uuid4().hex}.json").absolute()
+    path.write_text(json.dumps(hashes, indent=0, sort_keys=True))
+    os.environ[RUN_CODE] = str(path)
+
+
+def check_code(current: list[str]) -> None:
+    """Compare a fingerprint with the code that the run started with.
+
+    Raises
+    ------
+    PipelineError
+        A module changed while the run is going.
+    """
+    frozen = os.environ.get(RUN_CODE)
+    if not frozen or not Path(frozen).is_file():
+        return
+    at_start = json.loads(Path(frozen).read_text())
+    changed = [name for name, digest in (item.split("=") for item in current) if at_start.get(name) != digest]
+    if changed:
+        raise PipelineError(
+            "the code changed while the run is going; its result would mix two versions",
+            where=", ".join(f"pipeline.{name}" for name in changed),
+            next="start snakemake again: it will run what the edit made stale",
+        )
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def _expand(value, where: str = ""):
+    """Replace $NAME and ${NAME} in texts by environment variables."""
+    if isinstance(value, dict):
+        return {key: _expand(item, f"{where}.{key}".strip(".")) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, f"{where}.{index}") for index, item in enumerate(value)]
+    if isinstance(value, str) and "$" in value:
+        expanded = os.path.expandvars(value)
+        left = re.search(r"\$\{?(\w+)", expanded)
+        if left:
+            raise PipelineError(
+                "an environment variable of the settings is not set",
+                where=where,
+                value=value,
+                next=f"export {left.group(1)}=…",
+            )
+        return expanded
+    return value
+
+
+def load(config: dict):
+    """Validate the merged configuration and expand environment variables.
+
+    Returns
+    -------
+    pipeline.settings.run.RunSettings
+
+    Raises
+    ------
+    PipelineError
+        Unknown key, missing key, wrong type, unset environment variable.
+    """
+    from pipeline.settings.run import RunSettings
+
+    if not config:
+        raise PipelineError(
+            "no settings", next="snakemake --configfile config/demo.yaml (profiles/default names the default)"
+        )
+    return RunSettings.parse(_expand(config))
+
+
+def payload(**sections) -> str:
+    """Return the settings of one stage as JSON with sorted keys."""
+    plain = {key: value.plain() if hasattr(value, "plain") else value for key, value in sections.items()}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+# --- shards ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One shard of a run: where its rows come from, and the batch in which it is made."""
+
+    shard: str
+    kind: str
+    batch: str
+    tranche: int
+    sources: str
+    region: str
+
+
+def into_batches(shards: list[tuple[str, str, int, str, str]], shards_per_job: int) -> list[Row]:
+    """Deal (shard, kind, tranche, sources, region) to batches; a batch never mixes kinds or tranches."""
+    rows = []
+    count: dict[tuple[str, int], int] = {}
+    for shard, kind, tranche, sources, region in shards:
+        place = count.get((kind, tranche), 0)
+        count[kind, tranche] = place + 1
+        rows.append(Row(shard, kind, f"t{tranche}-b{place // shards_per_job:04d}", tranche, sources, region))
+    return rows
+
+
+def simulated_shards(survey, shards_per_job: int) -> list[Row]:
+    """Derive the shards of a simulated survey from its settings: one shard a sweep area of 10 by 5 degrees.
+
+    North areas lie at RA 130..240, declination 35..65, overlap areas at declination 30..35 (one shard in each region),
+    south areas at declination -40..25, so that the regions are those of the Legacy Surveys.
+    """
+    south_ra = (*range(0, 60, 10), *range(130, 240, 10))
+    places = {
+        "north": [(ra, dec) for dec in (35, 40, 45, 50, 55, 60) for ra in range(130, 240, 10)],
+        "overlap": [(ra, 30) for ra in range(130, 240, 10)],
+        "south": [(ra, dec) for dec in (-5, 0, 5, -10, -20, 10, -30, 15, -40, 20) for ra in south_ra],
+    }
+    wanted = {"south": survey.tiles_south, "north": survey.tiles_north, "overlap": survey.tiles_overlap}
+    shards = []
+    for kind, number in wanted.items():
+        if number * survey.tranches > len(places[kind]):
+            raise PipelineError(
+                f"too many {kind} areas in the simulated survey",
+                where=f"survey.tiles_{kind}",
+                value=number,
+                allowed=f"at most {len(places[kind]) // survey.tranches} for {survey.tranches} tranche(s)",
+            )
+    for tranche in range(1, survey.tranches + 1):
+        for kind, number in wanted.items():
+            for ra, dec in places[kind][(tranche - 1) * number : tranche * number]:
+                for region in ("south", "north") if kind == "overlap" else (kind,):
+                    name = f"t{tranche}-{region}-{ra:03d}{'m' if dec < 0 else 'p'}{abs(dec):03d}"
+                    shards.append((name, "images", tranche, f"{ra},{dec}", region))
+    return into_batches(shards, shards_per_job)
+
+
+def keep_batches(old: list[Row], new: list[Row], shards_per_job: int) -> list[Row]:
+    """Merge a new index into an older list: a shard keeps its batch and tranche, new shards become the next tranche.
+
+    Raises
+    ------
+    PipelineError
+        A shard of the older list is gone or has other sources: its results would silently stand for other data.
+    """
+    found = {row.shard: row for row in new}
+    for row in old:
+        if row.shard not in found or found[row.shard].sources != row.sources:
+            raise PipelineError(
+                "the survey no longer holds a shard of this run as it was indexed",
+                where=row.shard,
+                value=found[row.shard].sources if row.shard in found else "(gone)",
+                allowed=row.sources,
+                next="give the run another name, or remove results/<run>/shards.tsv to begin anew",
+            )
+    known = {row.shard for row in old}
+    tranche = max((row.tranche for row in old), default=0) + 1
+    added = [(row.shard, row.kind, tranche, row.sources, row.region) for row in new if row.shard not in known]
+    return old + into_batches(added, shards_per_job)
+
+
+def shards_text(rows: list[Row]) -> str:
+    """Return the content of shards.tsv."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(field.name for field in fields(Row))
+    writer.writerows(asdict(row).values() for row in rows)
+    return text.getvalue()
+
+
+def read_shards(path: Path, config_name: str) -> list[Row]:
+    """Read shards.tsv.
+
+    Raises
+    ------
+    PipelineError
+        The list is missing (the command that makes it is named) or malformed.
+    """
+    if not path.is_file():
+        raise PipelineError(
+            "the list of shards of this survey is missing", where=path, next=f"skysieve index {config_name}"
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        expected = [field.name for field in fields(Row)]
+        if reader.fieldnames != expected:
+            raise PipelineError("not a list of shards", where=path, value=reader.fieldnames, allowed=expected)
+        rows = [Row(**{**line, "tranche": int(line["tranche"])}) for line in reader]
+    of_batch = {row.batch: (row.kind, row.tranche) for row in rows}
+    mixed = {row.batch for row in rows if of_batch[row.batch] != (row.kind, row.tranche)}
+    if mixed:
+        raise PipelineError("a batch mixes kinds or tranches", where=path, value=sorted(mixed))
+    return rows
+
+
+def shards_of(settings, results: Path, configfiles) -> list[Row]:
+    """Return the shards of a run: derived from the settings when simulated, else read from shards.tsv."""
+    if settings.survey.kind == "simulated":
+        return simulated_shards(settings.survey, settings.ingest.shards_per_job)
+    name = str(next(iter(configfiles or []), "CONFIG"))
+    return read_shards(results / "shards.tsv", os.path.relpath(name) if os.path.isabs(name) else name)
+
+
+def rows_json(rows: list[Row]) -> str:
+    """Return rows as JSON for a stage's `--rows`."""
+    return json.dumps([asdict(row) for row in rows], sort_keys=True, separators=(",", ":"))

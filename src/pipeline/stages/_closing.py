@@ -1,0 +1,37 @@
+"""The last lines of a run: what was found, how good it is, where to look; or what is missing to go on."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def lines(results: Path) -> list[str]:
+    """Return the closing lines of a run from what its results hold."""
+    found = []
+    audit = results / "images" / "leak_audit.json"
+    summary = results / "release" / "lenses" / "summary.json"
+    if summary.is_file():
+        found += json.loads(summary.read_text())["closing"]
+    else:
+        for path in sorted(results.glob("images/round-*/assessment/*.json")):
+            content = json.loads(path.read_text())
+            found += content.get("closing", [])
+    if audit.is_file() and (label := json.loads(audit.read_text()).get("label")):
+        found.append(f"splits: {label}")
+    return found
+
+
+def main(argv=None) -> int:
+    """Print the closing lines to standard error, where Snakemake's own messages stand."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--message", default="")
+    arguments = parser.parse_args(argv)
+    text = lines(arguments.results) + ([arguments.message] if arguments.message else [])
+    sys.stderr.write("\n" + "\n".join(text) + "\n" if text else "")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,315 @@
+"""The one door of all stages: arguments, log, exit code, code check, lock, records of finished shards, manifests."""
+
+import argparse
+import errno
+import hashlib
+import importlib.metadata
+import json
+import platform
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import graph
+from pipeline.data.atomic import atomic, remove_stale_temporaries, write_text
+from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, write_manifest
+from pipeline.errors import PipelineError
+from pipeline.log import Log
+from pipeline.stages._lock import lock
+
+# A restarted Snakemake may meet a job of its killed forerunner that is about to end.
+LOCK_WAIT_SECONDS = 120.0
+EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "h5py", "astropy", "torch", "lenstronomy", "scikit-learn")
+
+
+class Job:
+    """One call of a stage.
+
+    Attributes
+    ----------
+    paths, out : dict
+        Input and output paths by name; an input of several files is a list.
+    values : dict[str, str]
+        Plain arguments.
+    settings : dict
+        The stage's sections, as parsed from JSON.
+    work : Path
+        Folder for checkpoints and the like, which may be deleted at the cost of time only.
+    fingerprint : list[str]
+        Modules on which the result depends, with their hashes.
+    log : Log
+    """
+
+    def __init__(self, stage: str, arguments: argparse.Namespace, inputs, outputs, values):
+        self.stage = stage
+        given = vars(arguments)
+        self.paths = {_name(key): given[_name(key)] for key in inputs}
+        self.out = {key: given[key] for key in outputs}
+        self.values = {key: given[key] for key in values}
+        self.settings: dict = json.loads(arguments.settings)
+        self.work: Path = arguments.work
+        self.fingerprint = graph.fingerprint(stage, *arguments.also)
+        self.log = Log(stage, arguments.log)
+        self.rows_in = self.rows_out = 0
+
+    @property
+    def key(self) -> str:
+        """A short name of this job's outputs, for files in the work folder."""
+        text = "\n".join(str(path) for path in self.out.values())
+        return f"{self.stage}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def known_digests(self) -> dict[Path, str]:
+        """Return the sha256 of each file that an input manifest names."""
+        known = {}
+        for value in self.paths.values():
+            for path in value if isinstance(value, list) else [value]:
+                if path is not None and path.suffix == ".json":
+                    try:
+                        entries = read_manifest(path).shards
+                    except PipelineError:
+                        continue  # an input in JSON that is no manifest
+                    for entry in entries:
+                        known.update({path.parent / name: digest for name, digest in entry.files.items()})
+        return known
+
+    def dataset(
+        self,
+        *,
+        outputs: dict[str, tuple[Path, str]],
+        entries: list[tuple[str, list[Path]]],
+        make: Callable[[str, dict[str, Path]], int],
+    ) -> None:
+        """Make the shards of a batch that are not finished yet, then the manifest of each dataset.
+
+        Parameters
+        ----------
+        outputs : dict
+            name -> (path of the manifest, suffix of the shard files); the files lie beside the manifest.
+        entries : list
+            (shard, files on which it depends).
+        make : callable
+            make(shard, {name: temporary path}) -> rows. It writes the files.
+        """
+        known = self.known_digests()
+        digests: dict[Path, str] = {}
+        done: dict[str, list[Entry]] = {name: [] for name in outputs}
+        for shard, sources in self.log.progress(entries, unit="shards"):
+            for source in sources:
+                if source not in digests:
+                    digests[source] = known.get(source) or sha256(source)
+            state = {
+                "inputs": [digests[source] for source in sources],
+                "settings": graph.payload(**self.settings),
+                "fingerprint": self.fingerprint,
+                "values": {key: value for key, value in self.values.items() if key != "rows"},
+            }
+            record = self._record(outputs, shard, state)
+            if record is None:
+                record = self._make(outputs, shard, state, make)
+            else:
+                self.log.event("finished before", shard=shard, rows=record["rows"])
+            for name in outputs:
+                done[name].append(Entry(shard, record["rows"], record["files"][name]))
+            self.rows_out += record["rows"]
+        graph.check_code(graph.fingerprint_now(self.fingerprint))
+        for name, (path, _) in outputs.items():
+            write_manifest(Manifest(path.parent.name, path.stem, done[name]), path)
+
+    def _record_path(self, outputs: dict, shard: str) -> Path:
+        first = next(iter(outputs.values()))[0]
+        parts = first.parent.parts
+        # The dataset's folder below results/<run>, so that two encoders or rounds never share a record.
+        below = parts[parts.index("results") + 2 :] if "results" in parts else parts[-2:]
+        return self.work.joinpath("done", *below, f"{shard}.json")
+
+    def _record(self, outputs: dict, shard: str, state: dict) -> dict | None:
+        """Return the record of a finished shard when it agrees with inputs, settings, code and the files themselves."""
+        path = self._record_path(outputs, shard)
+        try:
+            record = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return None
+        if record.get("state") != state:
+            return None
+        for name, (manifest, _) in outputs.items():
+            for file, digest in record["files"].get(name, {"": ""}).items():
+                target = manifest.parent / file
+                if not target.is_file() or sha256(target) != digest:
+                    return None
+        return record
+
+    def _make(self, outputs: dict, shard: str, state: dict, make) -> dict:
+        targets = {name: manifest.parent / f"{shard}{suffix}" for name, (manifest, suffix) in outputs.items()}
+        begin = time.monotonic()
+        for target in targets.values():
+            for removed in remove_stale_temporaries(target):
+                self.log.event("removed a temporary file of a killed job", file=removed.name)
+        with _all_atomic(targets) as temporaries:
+            rows = make(shard, temporaries)
+            graph.check_code(graph.fingerprint_now(self.fingerprint))
+        record = {
+            "state": state,
+            "rows": rows,
+            "files": {name: {target.name: sha256(target)} for name, target in targets.items()},
+        }
+        write_text(self._record_path(outputs, shard), json.dumps(record, sort_keys=True))
+        seconds = time.monotonic() - begin
+        rate = f"{rows / max(seconds, 1e-9):.4g}/s"
+        self.log.event("made", shard=shard, rows=rows, seconds=f"{seconds:.2f}", rate=rate)
+        return record
+
+
+class _all_atomic:
+    """Several files that appear together as far as a file system allows: each by its own rename, at the end."""
+
+    def __init__(self, targets: dict[str, Path]):
+        self._managers = {name: atomic(target) for name, target in targets.items()}
+
+    def __enter__(self) -> dict[str, Path]:
+        return {name: manager.__enter__() for name, manager in self._managers.items()}
+
+    def __exit__(self, *exception) -> None:
+        for manager in self._managers.values():
+            try:
+                manager.__exit__(*exception)
+            except BaseException as raised:
+                if raised is not exception[1]:
+                    raise
+
+
+def _name(argument: str) -> str:
+    return argument.rstrip("+*?")
+
+
+def _parser(stage: str, inputs, outputs, values) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m pipeline.stages.{stage}", allow_abbrev=False)
+    for argument in inputs:
+        option = "--" + _name(argument).replace("_", "-")
+        if argument.endswith("+"):
+            parser.add_argument(option, dest=_name(argument), type=Path, nargs="+", required=True)
+        elif argument.endswith("*"):
+            parser.add_argument(option, dest=_name(argument), type=Path, nargs="*", default=[])
+        elif argument.endswith("?"):
+            parser.add_argument(option, dest=_name(argument), type=Path, default=None)
+        else:
+            parser.add_argument(option, dest=argument, type=Path, required=True)
+    for argument in outputs:
+        parser.add_argument("--" + argument.replace("_", "-"), dest=argument, type=Path, required=True)
+    for argument in values:
+        parser.add_argument("--" + argument.replace("_", "-"), dest=argument, required=True)
+    parser.add_argument("--settings", default="{}", help="JSON of the stage's own sections")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and locks")
+    parser.add_argument("--log", type=Path, default=None, help="file for the log (default: standard error)")
+    parser.add_argument("--also", nargs="*", default=[], help="modules imported by name, such as models.shielded")
+    return parser
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt(signal.Signals(signum).name)
+
+
+def _provenance(job: Job, seconds: float) -> None:
+    versions = {}
+    for library in LIBRARIES:
+        if library.replace("-", "_").replace("scikit_learn", "sklearn") in sys.modules:
+            versions[library] = importlib.metadata.version(library)
+    content = {
+        "stage": job.stage,
+        "version": importlib.metadata.version("skysieve"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "libraries": versions,
+        "seconds": round(seconds, 3),
+        "rows": job.rows_out,
+        "outputs": {name: str(path) for name, path in job.out.items()},
+        "fingerprint": job.fingerprint,
+        "settings": job.settings,
+    }
+    write_text(job.work / "provenance" / f"{job.key}.json", json.dumps(content, indent=1, sort_keys=True))
+
+
+def door(
+    stage: str,
+    run: Callable[[Job], None],
+    argv: list[str] | None,
+    *,
+    inputs: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    values: tuple[str, ...] = (),
+) -> int:
+    """Run a stage and return its exit status: 0, 2 for what the user can mend, 1 for a bug, 130 when interrupted.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the rule and of the module.
+    run : callable
+        run(job) does the work.
+    argv : list or None
+        Arguments without the program's name; None takes those of the process.
+    inputs, outputs, values : tuple of str
+        Names of the arguments; an input may end in "+" (one or more files), "*" (any number) or "?" (optional).
+    """
+    arguments = _parser(stage, inputs, outputs, values).parse_args(argv)
+    begin = time.monotonic()
+    log = None
+    try:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            job = Job(stage, arguments, inputs, outputs, values)
+        except json.JSONDecodeError as error:
+            raise PipelineError("--settings is not JSON", value=error) from None
+        log = job.log
+        version = importlib.metadata.version("skysieve")
+        log.event("begin", version=version, host=socket.gethostname(), settings=arguments.settings)
+        graph.check_code(job.fingerprint)
+        _check_inputs(job)
+        with lock(job.work / "locks" / f"{job.key}.lock", log, LOCK_WAIT_SECONDS):
+            for target in job.out.values():
+                remove_stale_temporaries(target)
+            run(job)
+        status = 0
+    except PipelineError as error:
+        status = _report(log, stage, str(error), EXIT_USER)
+    except KeyboardInterrupt as error:
+        status = _report(log, stage, f"interrupted {error}".strip(), EXIT_INTERRUPTED)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            mend = "free space or mend the permissions, then run snakemake again"
+            text = PipelineError(error.strerror, where=error.filename, next=mend)
+            status = _report(log, stage, str(text), EXIT_USER)
+        else:
+            status = _report(log, stage, traceback.format_exc(), EXIT_BUG)
+    except Exception:
+        status = _report(log, stage, traceback.format_exc(), EXIT_BUG)
+    if log is not None:
+        seconds = time.monotonic() - begin
+        rate = f"{job.rows_out / max(seconds, 1e-9):.4g}/s"
+        log.event("end", status=status, rows_in=job.rows_in, rows_out=job.rows_out, seconds=f"{seconds:.2f}", rate=rate)
+        if status == 0:
+            _provenance(job, seconds)
+        log.close()
+    return status
+
+
+def _check_inputs(job: Job) -> None:
+    for name, value in job.paths.items():
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None and not path.exists():
+                raise PipelineError("an input is missing", where=path, value=f"--{name}", next="run snakemake again")
+
+
+def _report(log: Log | None, stage: str, text: str, status: int) -> int:
+    if log is None:
+        sys.stderr.write(f"{stage}: {text}\n")
+    else:
+        log.error(text)
+    return status

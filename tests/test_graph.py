@@ -1,0 +1,142 @@
+"""What the Snakefile uses: fingerprints of code, lists of shards, settings."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import graph
+from pipeline.errors import PipelineError
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small package in place of the real one; returns a function that (re)writes a module."""
+    monkeypatch.setattr(graph, "PACKAGE", tmp_path)
+
+    def write(name, text):
+        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        graph._module.cache_clear()
+
+    write("stages.embed", "from pipeline.data import shards\nfrom pipeline.log import Log\nimport pipeline.learn.moco\n")
+    write("data.shards", "def read(x):\n    return x + 1\n")
+    write("data.tables", "x = 1\n")
+    write("learn.moco", "def f():\n    from pipeline.data.tables import x\n    return x\n")
+    write("log", "x = 1\n")
+    write("models.a", "x = 1\n")
+    yield write
+    graph._module.cache_clear()
+
+
+def _names(items):
+    return [item.split("=")[0] for item in items]
+
+
+def test_fingerprint_follows_imports_wherever_they_stand(package):
+    assert _names(graph.fingerprint("embed")) == ["data.shards", "data.tables", "learn.moco", "stages.embed"]
+    assert _names(graph.fingerprint("embed", "models.a"))[-2:] == ["models.a", "stages.embed"]
+
+
+def test_comments_docstrings_and_layout_do_not_count(package):
+    before = graph.fingerprint("embed")
+    package("data.shards", '"""Words."""\n# why\ndef read(\n    x,\n):\n    """More words."""\n    return (x + 1)\n')
+    assert graph.fingerprint("embed") == before
+
+
+@pytest.mark.parametrize("text", ["def read(x):\n    return x + 2\n", "def read(x, y=1):\n    return x + 1\n", "def read(x):\n    return x - 1\n"])
+def test_a_change_of_meaning_names_its_module(package, text):
+    before = graph.fingerprint("embed")
+    package("data.shards", text)
+    after = graph.fingerprint("embed")
+    assert [name for name, old, new in zip(_names(before), before, after, strict=True) if old != new] == ["data.shards"]
+
+
+def test_a_packaged_file_counts_where_it_is_named(package, tmp_path):
+    (tmp_path / "data" / "columns.yaml").write_text("a: 1")
+    before = graph.fingerprint("embed")
+    package("data.shards", 'def read(x):\n    return x + 1\nNAME = "columns.yaml"\n')
+    named = graph.fingerprint("embed")
+    (tmp_path / "data" / "columns.yaml").write_text("a: 2")
+    graph._module.cache_clear()
+    assert graph.fingerprint("embed") != named != before
+
+
+def test_code_that_changes_during_a_run_is_refused(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(graph.os, "environ", {})
+    graph.freeze_code(tmp_path / "work")
+    graph.check_code(graph.fingerprint("embed"))
+    package("learn.moco", "def f():\n    return 2\n")
+    with pytest.raises(PipelineError, match=r"code changed(.|\n)*pipeline\.learn\.moco"):
+        graph.check_code(graph.fingerprint("embed"))
+
+
+def test_the_real_package_can_be_walked_and_parsing_it_is_light():
+    program = (
+        "import sys; from pipeline import graph; "
+        "names = [p.stem for p in (graph.PACKAGE / 'stages').glob('*.py') if not p.stem.startswith('_')]; "
+        "assert len(names) > 20, names; [graph.fingerprint(name) for name in names]; "
+        "import pipeline.settings.run; "
+        "heavy = {'torch', 'faiss', 'astropy', 'h5py', 'sklearn', 'lenstronomy', 'pandas', 'scipy'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+SURVEY = SimpleNamespace(kind="simulated", tranches=2, tiles_south=2, tiles_north=1, tiles_overlap=1)
+
+
+def test_simulated_shards_are_dealt_to_batches_of_one_tranche():
+    rows = graph.simulated_shards(SURVEY, 3)
+    assert len(rows) == 10 and len({row.shard for row in rows}) == 10
+    assert [row.region for row in rows[:5]] == ["south", "south", "north", "south", "north"]
+    assert {row.batch for row in rows} == {"t1-b0000", "t1-b0001", "t2-b0000", "t2-b0001"}
+    assert all(row.batch.startswith(f"t{row.tranche}-") for row in rows)
+    one = graph.simulated_shards(SURVEY, 1)
+    assert [row.shard for row in one] == [row.shard for row in rows]
+
+
+def test_the_first_tranche_does_not_change_when_a_second_is_added():
+    first = graph.simulated_shards(SimpleNamespace(**{**vars(SURVEY), "tranches": 1}), 3)
+    assert graph.simulated_shards(SURVEY, 3)[: len(first)] == first
+
+
+def test_too_many_areas_are_refused():
+    with pytest.raises(PipelineError, match=r"survey\.tiles_overlap(.|\n)*at most 5"):
+        graph.simulated_shards(SimpleNamespace(**{**vars(SURVEY), "tiles_overlap": 9}), 1)
+
+
+def test_list_of_shards_round_trip_and_faults(tmp_path):
+    rows = graph.simulated_shards(SURVEY, 2)
+    path = tmp_path / "shards.tsv"
+    with pytest.raises(PipelineError, match="skysieve index config/mine.yaml"):
+        graph.read_shards(path, "config/mine.yaml")
+    path.write_text(graph.shards_text(rows))
+    assert graph.read_shards(path, "x") == rows
+    assert [graph.Row(**row) for row in json.loads(graph.rows_json(rows))] == rows
+    path.write_text(graph.shards_text(rows).replace("t2-b0000", "t1-b0000"))
+    with pytest.raises(PipelineError, match="mixes kinds or tranches"):
+        graph.read_shards(path, "x")
+    path.write_text("a\tb\n")
+    with pytest.raises(PipelineError, match="not a list of shards"):
+        graph.read_shards(path, "x")
+
+
+def test_a_survey_that_grew_keeps_its_batches():
+    shards = [(f"s{n}", "images", 1, f"file{n}", "south") for n in range(5)]
+    old = graph.into_batches(shards[:3], 2)
+    kept = graph.keep_batches(old, graph.into_batches(shards, 2), 2)
+    assert kept[:3] == old and [(row.shard, row.tranche) for row in kept[3:]] == [("s3", 2), ("s4", 2)]
+    with pytest.raises(PipelineError, match="no longer holds a shard"):
+        graph.keep_batches(old, graph.into_batches(shards[1:], 2), 2)
+
+
+def test_environment_variables_in_settings(monkeypatch):
+    monkeypatch.setenv("SKY_ROOT", "/data")
+    assert graph._expand({"a": ["${SKY_ROOT}/x", 1]}) == {"a": ["/data/x", 1]}
+    with pytest.raises(PipelineError, match=r"survey\.root(.|\n)*export NO_SUCH_NAME"):
+        graph._expand({"survey": {"root": "$NO_SUCH_NAME/x"}})

@@ -1,0 +1,25 @@
+"""From embeddings to the nearest neighbours of every object.
+
+INPUTS   images/embeddings/<encoder>/<batch>.json, images/catalogue/<batch>.json
+OUTPUTS  images/neighbours/<encoder>/manifest.json
+"""
+
+
+rule similarity:
+    message: "Nearest neighbours of every object in the embedding {wildcards.encoder}"
+    input:
+        embeddings=lambda wildcards: dataset(f"embeddings/{wildcards.encoder}"),
+        catalogue=dataset("catalogue"),
+    output: f"{IMAGES}/neighbours/{{encoder}}/manifest.json",
+    params:
+        settings=graph.payload(similarity=S.similarity),
+        code=code("similarity"),
+    log: f"{WORK}/logs/similarity/{{encoder}}.log",
+    threads: S.similarity.threads if S.similarity else 1
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    conda: ENVIRONMENT
+    shell:
+        "python -m pipeline.stages.similarity --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
+        " --out {output:q} --name {wildcards.encoder} --settings {params.settings:q} --work {WORK} --log {log:q}"

@@ -1,0 +1,94 @@
+"""From raw survey files to shards.
+
+INPUTS   the raw files that the settings name; for a simulated survey nothing: it writes its own
+OUTPUTS  results/<run>/settings.yaml, shards.tsv (simulated), survey/ and truth/ (simulated),
+         images/catalogue/<batch>.json, images/shards/<batch>.json
+"""
+
+
+rule write_settings:
+    message: "Save the merged settings of the run"
+    output: f"{RESULTS}/settings.yaml",
+    params:
+        settings=graph.payload(**S.plain()),
+        code=code("write_settings"),
+    log: f"{WORK}/logs/write_settings.log",
+    conda: ENVIRONMENT
+    shell: "python -m pipeline.stages.write_settings --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+
+
+if SIMULATED:
+
+    rule list_shards:
+        message: "Save the list of shards"
+        output: f"{RESULTS}/shards.tsv",
+        params:
+            rows=graph.rows_json(ROWS),
+            code=code("list_shards"),
+        log: f"{WORK}/logs/list_shards.log",
+        conda: ENVIRONMENT
+        shell: "python -m pipeline.stages.list_shards --out {output:q} --rows {params.rows:q} --work {WORK} --log {log:q}"
+
+    rule simulate_catalogues:
+        message: "Simulated tranche {wildcards.tranche}: truth, lists of known lenses, table of bricks"
+        output:
+            truth=f"{RESULTS}/truth/{{tranche}}.parquet",
+            list_a=f"{RESULTS}/survey/tranche-{{tranche}}/lens_list_a.csv",
+            list_b=f"{RESULTS}/survey/tranche-{{tranche}}/lens_list_b.tsv",
+            visibility=f"{RESULTS}/survey/tranche-{{tranche}}/known_visibility.csv",
+            specz=f"{RESULTS}/survey/tranche-{{tranche}}/specz.fits",
+            bricks=f"{RESULTS}/survey/tranche-{{tranche}}/survey-bricks.fits.gz",
+        params:
+            settings=graph.payload(survey=S.survey, seed=S.seed),
+            rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
+            code=code("simulate_catalogues"),
+        log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        conda: ENVIRONMENT
+        shell:
+            "python -m pipeline.stages.simulate_catalogues --truth {output.truth:q} --list-a {output.list_a:q}"
+            " --list-b {output.list_b:q} --visibility {output.visibility:q} --specz {output.specz:q}"
+            " --bricks {output.bricks:q} --tranche {wildcards.tranche} --rows {params.rows:q}"
+            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+
+    rule simulate_survey:
+        message: "Simulated survey {wildcards.batch}: sweeps, photometric redshifts, coadd bricks"
+        output: f"{RESULTS}/survey/{{batch}}.json",
+        params:
+            settings=graph.payload(survey=S.survey, seed=S.seed),
+            rows=lambda wildcards: rows_of(batch=wildcards.batch),
+            code=code("simulate_survey"),
+        log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
+        resources:
+            mem_mb=2000,
+            runtime=240,
+        conda: ENVIRONMENT
+        shell:
+            "python -m pipeline.stages.simulate_survey --out {output:q} --rows {params.rows:q}"
+            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+
+
+rule ingest:
+    message: "Ingest {wildcards.batch}: catalogue and cutouts"
+    input:
+        survey=f"{RESULTS}/survey/{{batch}}.json" if SIMULATED else [],
+        bricks=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}/survey-bricks.fits.gz" if SIMULATED else [],
+    output:
+        catalogue=f"{IMAGES}/catalogue/{{batch}}.json",
+        images=f"{IMAGES}/shards/{{batch}}.json",
+    params:
+        settings=graph.payload(survey=S.survey, ingest=S.ingest),
+        rows=lambda wildcards: rows_of(batch=wildcards.batch),
+        root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
+        code=code("ingest"),
+    log: f"{WORK}/logs/ingest/{{batch}}.log",
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    conda: ENVIRONMENT
+    shell:
+        "python -m pipeline.stages.ingest --survey {input.survey:q} --catalogue {output.catalogue:q}"
+        " --images {output.images:q} --rows {params.rows:q} --root {params.root:q}"
+        " --settings {params.settings:q} --work {WORK} --log {log:q}"
