@@ -97,3 +97,36 @@ def visibility_lists(tranches=TRANCHES):
     if not path:
         return []
     return [path.format(tranche=tranche) for tranche in tranches] if SIMULATED else [path]
+
+
+def searched_encoders():
+    """Encoders in which the searches of the settings look."""
+    return sorted({search.encoder for search in S.searches})
+
+
+def sheet(number, grader):
+    """Where the sheet of a grader lies: people's outside results/, where no rule writes."""
+    if grader.kind == "people":
+        return f"grades/{RUN}/round-{number}/{grader.name}.csv"
+    return f"{IMAGES}/round-{number}/simulated/{grader.name}.csv"
+
+
+def sheets(number):
+    """Sheets of all graders of a round."""
+    return [sheet(number, grader) for grader in S.grading.rounds[number - 1].graders]
+
+
+def missing_sheets(number):
+    """Sheets of people that do not exist yet."""
+    people = [grader for grader in S.grading.rounds[number - 1].graders if grader.kind == "people"]
+    return [sheet(number, grader) for grader in people if not os.path.exists(sheet(number, grader))]
+
+
+# Rounds whose sheets are all there, from the first on; the next one waits for people.
+ROUNDS = len(S.grading.rounds) if S.grading else 0
+GRADED = []
+for number in range(1, ROUNDS + 1):
+    if missing_sheets(number):
+        break
+    GRADED.append(number)
+WAITING = len(GRADED) + 1 if len(GRADED) < ROUNDS else None

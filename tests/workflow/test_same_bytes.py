@@ -1,0 +1,149 @@
+"""The same bytes after kills, and whatever the shards a job, cores and loader workers; without the truth."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from workflow.project import differences
+
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(1200)]
+NOT_COMPARED = (r"settings\.yaml$", r"/[^/]*b\d+\.json$", r"manifest\.json$", r"shards\.tsv$")
+
+
+def _sized(project, shards_per_job, workers, *arguments):
+    def change(content):
+        content["ingest"]["shards_per_job"] = shards_per_job
+        content["encoders"]["moco"]["training"]["workers"] = workers
+
+    with project.settings(change):
+        project.run(*arguments)
+    return project.digests(*NOT_COMPARED)
+
+
+def test_the_bytes_do_not_depend_on_sizes_of_the_execution(new_project):
+    one = _sized(new_project("one"), 1, 0, "--cores", "1")
+    three = _sized(new_project("three"), 3, 2, "--cores", "2")
+    assert len(one) > 60 and differences(one, three) == []
+
+
+def test_without_the_truth_everything_up_to_the_grading_batch_is_the_same(tiny, new_project):
+    project = new_project("blind")
+    wanted = ["images/round-1/batch/manifest.json", "images/leak_audit.json", "images/round-1/batch/batch.html"]
+    targets = [f"results/tiny/{name}" for name in wanted]
+    project.run("results/tiny/images/labels.ecsv")
+    assert (project.results / "truth" / "1.parquet").is_file()
+    shutil.rmtree(project.results / "truth")
+    project.run(*targets)
+    assert not (project.results / "truth").exists()
+    blind, seeing = project.digests(), tiny.digests()
+    assert len(blind) > 40 and [name for name in blind if blind[name] != seeing[name]] == []
+
+
+def _tree(process):
+    return [process, *process.children(recursive=True)]
+
+
+def _signal(processes, number):
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            pass
+
+
+def _last_log(project, stage):
+    logs = [path for path in (project.folder / "work" / "tiny" / "logs").rglob("*.log") if stage in str(path)]
+    return max(logs, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _inside(project, stage):
+    """Whether a stage has written its first line and not its last."""
+    path = _last_log(project, stage)
+    if path is None:
+        return False
+    lines = path.read_text().splitlines()
+    begun = [number for number, line in enumerate(lines) if f" {stage}: begin" in line]
+    return bool(begun) and not any(f" {stage}: end" in line for line in lines[begun[-1] :])
+
+
+def _temporary(project):
+    return [path for path in project.results.rglob(".tmp-*") if path.is_file() and path.stat().st_size]
+
+
+def _kill_in(project, stage, with_temporary):
+    """Start a run and kill its whole tree while a stage works; return temporary files that it left."""
+    process = subprocess.Popen(
+        project.command(), cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    root = psutil.Process(process.pid)
+    deadline = time.monotonic() + 400
+    while True:
+        assert time.monotonic() < deadline, f"{stage} was never met"
+        assert process.poll() is None, f"the run ended before {stage}: {process.stderr.read()[-3000:]}"
+        if _inside(project, stage):
+            if not with_temporary:
+                break
+            _signal(_tree(root), signal.SIGSTOP)
+            if _temporary(project) and _inside(project, stage):
+                break
+            _signal(_tree(root), signal.SIGCONT)
+        time.sleep(0.002 if with_temporary else 0.02)
+    left = _temporary(project)
+    _signal(_tree(root), signal.SIGKILL)
+    process.communicate()
+    return left
+
+
+def test_kills_end_with_the_same_bytes_and_repeat_no_finished_shard(tiny, new_project):
+    project = new_project("killed")
+    seen = []
+    for stage, with_temporary in (
+        ("ingest", True),
+        ("pretrain", False),
+        ("similarity", False),
+        ("train_finder", False),
+        ("release_lenses", False),
+    ):
+        left = _kill_in(project, stage, with_temporary)
+        seen += left
+        locked = project.call()
+        assert locked.returncode != 0 and "--unlock" in locked.stdout + locked.stderr
+        project.run("--unlock")
+    assert seen, "no kill met a temporary file"
+    project.run()
+    assert project.plan() == {}
+    assert differences(project.digests(), tiny.digests()) == []
+    made = {}
+    for path in (project.folder / "work" / "tiny" / "logs").rglob("*.log"):
+        for line in path.read_text().splitlines():
+            match = re.search(r" (\w+): made \[shard=(\S+)", line)
+            if match:
+                key = (str(path.parent.name), path.stem, match.group(2))
+                made[key] = made.get(key, 0) + 1
+    assert made and {key: count for key, count in made.items() if count > 1} == {}
+
+
+def test_a_checkpoint_is_resumed(new_project):
+    """The training that was killed goes on where it was: its log says so."""
+    project = new_project("resumed")
+    target = "results/tiny/images/encoders/moco/weights.pt"
+    process = subprocess.Popen(
+        project.command(target), cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    checkpoints = project.folder / "work" / "tiny" / "checkpoints"
+    deadline = time.monotonic() + 300
+    while not (_inside(project, "pretrain") and checkpoints.is_dir() and any(checkpoints.rglob("*.pt"))):
+        assert time.monotonic() < deadline and process.poll() is None, "no checkpoint before the training ended"
+        time.sleep(0.01)
+    _signal(_tree(psutil.Process(process.pid)), signal.SIGKILL)
+    process.wait()
+    project.run("--unlock")
+    project.run(target)
+    log = _last_log(project, "pretrain").read_text()
+    assert re.search(r"resum", log), log
+    assert os.path.getsize(project.folder / target) > 0
