@@ -28,7 +28,7 @@ onstart:
 
 
 onsuccess:
-    shell("python -m pipeline.stages._closing --results {RESULTS} --work {WORK} --wanted {SHEETS_MISSING:q}")
+    shell("python -m pipeline.stages._closing --results {RESULTS} " + (waiting_arguments() if WAITING else ""))
 
 
 onerror:

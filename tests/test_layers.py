@@ -64,7 +64,9 @@ print(time.process_time() - begin, "torch" in sys.modules, "lenstronomy" in sys.
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_starts_fast(stage, capsys):
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(stage=stage)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(stage=stage)], capture_output=True, text=True, check=True
+    )
     seconds, torch, lenstronomy = done.stdout.split()
     with capsys.disabled():
         print(f"  import of {stage}: {float(seconds):.2f} s of processor time")
@@ -84,7 +86,9 @@ def test_the_wheel_holds_all_that_a_stage_needs(root, tmp_path):
     (wheel,) = tmp_path.glob("skysieve-*.whl")
     with zipfile.ZipFile(wheel) as file:
         file.extractall(tmp_path / "site")
-    packaged = {path.relative_to(tmp_path / "site" / "pipeline") for path in (tmp_path / "site" / "pipeline").rglob("*.*")}
+    packaged = {
+        path.relative_to(tmp_path / "site" / "pipeline") for path in (tmp_path / "site" / "pipeline").rglob("*.*")
+    }
     here = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.*") if "__pycache__" not in path.parts}
     assert packaged == here
     names = [".".join(("pipeline", *path.with_suffix("").parts)) for path in sorted(here) if path.suffix == ".py"]

@@ -30,7 +30,11 @@ def _run_folder(run: str) -> Path:
     if not folder.is_dir():
         known = ", ".join(sorted(path.name for path in Path("results").glob("*") if path.is_dir()))
         raise PipelineError(
-            "no results of that run", where=folder, value=run, allowed=known or "(none yet)", next="snakemake --cores all"
+            "no results of that run",
+            where=folder,
+            value=run,
+            allowed=known or "(none yet)",
+            next="snakemake --cores all",
         )
     return folder
 

@@ -29,8 +29,10 @@ def _serialise(node) -> Iterator[str]:
     if isinstance(node, ast.AST):
         yield type(node).__name__ + "("
         for name, value in ast.iter_fields(node):
-            if name == "body" and isinstance(value, list) and isinstance(
-                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            if (
+                name == "body"
+                and isinstance(value, list)
+                and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             ):
                 value = _without_docstring(value)
             if value is None or value == [] or name in ("kind", "type_comment", "ctx"):

@@ -42,7 +42,10 @@ def test_missing_and_altered_shards_are_found(tmp_path):
     (tmp_path / "b1-0.h5").unlink()
     with (tmp_path / "b1-1.h5").open("ab") as file:
         file.write(b"x")
-    assert [line.split(": ")[1] for line in manifests.faults(path)] == ["missing", "its content is not what the manifest says"]
+    assert [line.split(": ")[1] for line in manifests.faults(path)] == [
+        "missing",
+        "its content is not what the manifest says",
+    ]
 
 
 def test_what_is_no_manifest_is_named(tmp_path):

@@ -17,9 +17,20 @@ def _taken(stage):
     tree = ast.parse((STAGES / f"{stage}.py").read_text())
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door"]
     assert call.args[0].value == stage
-    given = [name for keyword in call.keywords for name in ast.literal_eval(keyword.value)]
+    named = {
+        node.targets[0].id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    values = [named[word.value.id] if isinstance(word.value, ast.Name) else word.value for word in call.keywords]
+    given = [name for value in values for name in ast.literal_eval(value)]
     options = {"--" + name.rstrip("+*?").replace("_", "-"): name[-1] not in "*?" for name in given}
-    return {name for name, needed in options.items() if needed} | {"--work"}, set(options) | {"--work", "--settings", "--log", "--also"}
+    return {name for name, needed in options.items() if needed} | {"--work"}, set(options) | {
+        "--work",
+        "--settings",
+        "--log",
+        "--also",
+    }
 
 
 def _passed(root, stage):

@@ -78,7 +78,12 @@ def _temporary(project):
 def _kill_in(project, stage, with_temporary):
     """Start a run and kill its whole tree while a stage works; return temporary files that it left."""
     process = subprocess.Popen(
-        project.command(), cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        project.command(),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     root = psutil.Process(process.pid)
     deadline = time.monotonic() + 400
@@ -133,7 +138,11 @@ def test_a_checkpoint_is_resumed(new_project):
     project = new_project("resumed")
     target = "results/tiny/images/encoders/moco/weights.pt"
     process = subprocess.Popen(
-        project.command(target), cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        project.command(target),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     checkpoints = project.folder / "work" / "tiny" / "checkpoints"
     deadline = time.monotonic() + 300

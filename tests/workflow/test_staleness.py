@@ -79,7 +79,15 @@ def test_a_second_tranche_trains_nothing(tiny, tmp_path):
     before = project.digests()
     with project.settings(lambda content: content["survey"].__setitem__("tranches", 2)):
         plan = project.plan()
-        assert {"simulate_survey", "ingest", "embed", "score_probe", "score_finder", "similarity", "rank"} <= plan.keys()
+        assert {
+            "simulate_survey",
+            "ingest",
+            "embed",
+            "score_probe",
+            "score_finder",
+            "similarity",
+            "rank",
+        } <= plan.keys()
         assert not plan.keys() & TRAINING
         project.run()
         assert project.plan() == {}

@@ -130,3 +130,11 @@ for number in range(1, ROUNDS + 1):
         break
     GRADED.append(number)
 WAITING = len(GRADED) + 1 if len(GRADED) < ROUNDS else None
+
+
+def waiting_arguments():
+    """What the closing lines need in order to say for whom the run waits, and what to type."""
+    folder = f"{IMAGES}/round-{WAITING}/batch"
+    missing = " ".join(missing_sheets(WAITING))
+    configs = " ".join(f"--configfile {name}" for name in workflow.overwrite_configfiles)
+    return f"--page {folder}/batch.html --sheet {folder}/batch.csv --missing {missing} --command 'snakemake --cores all {configs}'"

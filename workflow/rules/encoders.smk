@@ -20,7 +20,7 @@ rule fit_augmentation:
         out=f"{IMAGES}/augmentation.json",
         figure=f"{IMAGES}/augmentation.png",
     params:
-        settings=graph.payload(augmentation=S.augmentation, splits=S.splits, seed=S.seed),
+        settings=lambda wildcards: graph.payload(augmentation=S.augmentation, seed=S.seed),
         code=code("fit_augmentation"),
     log: f"{WORK}/logs/fit_augmentation.log",
     conda: ENVIRONMENT
@@ -43,8 +43,7 @@ rule pretrain:
         encoder=one_of(TRAINED),
     params:
         settings=lambda wildcards: graph.payload(
-            encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, augmentation=S.augmentation,
-            splits=S.splits, seed=S.seed,
+            encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
         code=code("pretrain"),
     log: f"{WORK}/logs/pretrain/{{encoder}}.log",
@@ -73,7 +72,7 @@ rule init_encoder:
         encoder=one_of(UNTRAINED),
     params:
         settings=lambda wildcards: graph.payload(
-            encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, splits=S.splits, seed=S.seed
+            encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
         code=code("init_encoder"),
     log: f"{WORK}/logs/init_encoder/{{encoder}}.log",
@@ -114,7 +113,7 @@ rule embed:
     wildcard_constraints:
         encoder=one_of(TRAINED + UNTRAINED + GIVEN_WEIGHTS),
     params:
-        settings=lambda wildcards: graph.payload(encoder=embedding_view(wildcards.encoder), embed=S.embed),
+        settings=lambda wildcards: graph.payload(embed=S.embed),
         code=code("embed"),
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
@@ -137,11 +136,9 @@ rule import_embeddings:
     wildcard_constraints:
         encoder=one_of(GIVEN_EMBEDDINGS),
     params:
-        settings=lambda wildcards: graph.payload(encoder=S.encoders[wildcards.encoder]),
         code=code("import_embeddings"),
     log: f"{WORK}/logs/import_embeddings/{{encoder}}-{{batch}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.import_embeddings --images {input.images:q} --embeddings {input.embeddings:q}"
-        " --ids {input.ids:q} --out {output:q} --name {wildcards.encoder}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --ids {input.ids:q} --out {output:q} --name {wildcards.encoder} --work {WORK} --log {log:q}"

@@ -12,9 +12,9 @@ rule rank:
     message: "Round {wildcards.round}: merge and rank the candidates of all models and searches"
     input:
         scores=lambda wildcards: [
-            f"{IMAGES}/round-{wildcards.round}/scores/{model}/{batch}.json" for model in S.models for batch in batches()
+            f"{IMAGES}/round-{wildcards.round}/scores/{model}/{batch}.json" for model in S.rank.models for batch in batches()
         ],
-        calibrations=lambda wildcards: [f"{IMAGES}/round-{wildcards.round}/models/{model}/calibration.json" for model in S.models],
+        calibrations=lambda wildcards: [f"{IMAGES}/round-{wildcards.round}/models/{model}/calibration.json" for model in S.rank.models],
         neighbours=[f"{IMAGES}/neighbours/{encoder}/manifest.json" for encoder in searched_encoders()],
         catalogue=dataset("catalogue"),
         labels=f"{IMAGES}/labels.ecsv",
@@ -22,8 +22,8 @@ rule rank:
         lists=known_lists() if S.labels else [],
     output: f"{ROUND}/candidates.ecsv",
     params:
-        settings=graph.payload(rank=S.rank, searches=[search.plain() for search in S.searches], labels=S.labels),
-        models=graph.payload(names=list(S.models)),
+        settings=lambda wildcards: graph.payload(rank=S.rank, searches=[search.plain() for search in S.searches], labels=S.labels),
+        models=lambda wildcards: graph.payload(names=S.rank.models if S.rank else []),
         code=code("rank"),
     log: f"{WORK}/logs/rank-{{round}}.log",
     resources:
@@ -46,7 +46,7 @@ rule grading_batch:
         csv=f"{ROUND}/batch/batch.csv",
         manifest=f"{ROUND}/batch/manifest.json",
     params:
-        settings=graph.payload(grading=S.grading, seed=S.seed),
+        settings=lambda wildcards: graph.payload(grading=S.grading, seed=S.seed),
         code=code("grading_batch"),
     log: f"{WORK}/logs/grading_batch-{{round}}.log",
     conda: ENVIRONMENT
@@ -81,7 +81,7 @@ rule import_grades:
         sheets=lambda wildcards: sheets(int(wildcards.round)),
     output: f"{ROUND}/grades.ecsv",
     params:
-        settings=graph.payload(grading=S.grading),
+        settings=lambda wildcards: graph.payload(grading=S.grading),
         code=code("import_grades"),
     log: f"{WORK}/logs/import_grades-{{round}}.log",
     conda: ENVIRONMENT

@@ -9,7 +9,7 @@ rule splits:
     message: "Deal the sky cells to train, select, calibrate and judge"
     output: f"{IMAGES}/splits.parquet",
     params:
-        settings=graph.payload(splits=S.splits, seed=S.seed),
+        settings=lambda wildcards: graph.payload(splits=S.splits, seed=S.seed),
         code=code("splits"),
     log: f"{WORK}/logs/splits.log",
     conda: ENVIRONMENT
@@ -26,7 +26,7 @@ if S.labels:
             visibility=visibility_lists(SAMPLED),
         output: f"{IMAGES}/labels.ecsv",
         params:
-            settings=graph.payload(labels=S.labels),
+            settings=lambda wildcards: graph.payload(labels=S.labels),
             code=code("labels"),
         log: f"{WORK}/logs/labels.log",
         resources:
@@ -44,9 +44,10 @@ if S.labels:
             labels=f"{IMAGES}/labels.ecsv",
             splits=f"{IMAGES}/splits.parquet",
             grades=lambda wildcards: [f"{IMAGES}/round-{n}/grades.ecsv" for n in range(1, int(wildcards.round))],
+            confusers=[S.sample.confusers.path] if S.sample and S.sample.confusers else [],
         output: f"{IMAGES}/round-{{round}}/sample.parquet",
         params:
-            settings=graph.payload(sample=S.sample, splits=S.splits, seed=S.seed),
+            settings=lambda wildcards: graph.payload(sample=S.sample, splits=S.splits, seed=S.seed),
             code=code("sample"),
         log: f"{WORK}/logs/sample-{{round}}.log",
         resources:
@@ -54,7 +55,7 @@ if S.labels:
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.sample --catalogue {input.catalogue:q} --labels {input.labels:q}"
-            " --splits {input.splits:q} --grades {input.grades:q} --out {output:q}"
+            " --splits {input.splits:q} --grades {input.grades:q} --confusers {input.confusers:q} --out {output:q}"
             " --settings {params.settings:q} --work {WORK} --log {log:q}"
 
     rule leak_audit:
@@ -66,7 +67,7 @@ if S.labels:
             sample=f"{IMAGES}/round-1/sample.parquet",
         output: f"{IMAGES}/leak_audit.json",
         params:
-            settings=graph.payload(splits=S.splits, sample=S.sample, pretraining=S.pretraining, seed=S.seed),
+            settings=lambda wildcards: graph.payload(splits=S.splits, sample=S.sample, pretraining=S.pretraining, seed=S.seed),
             code=code("leak_audit"),
         log: f"{WORK}/logs/leak_audit.log",
         resources:

@@ -53,7 +53,7 @@ rule score_probe:
     wildcard_constraints:
         model=one_of(PROBES),
     params:
-        settings=lambda wildcards: graph.payload(model=scoring_part(wildcards.model)),
+        settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
         code=code("score_probe"),
     log: f"{WORK}/logs/score_probe/{{round}}-{{model}}-{{batch}}.log",
     resources:
@@ -101,10 +101,11 @@ rule score_finder:
     wildcard_constraints:
         model=one_of(FINDERS),
     params:
-        settings=lambda wildcards: graph.payload(model=scoring_part(wildcards.model)),
+        settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
         code=lambda wildcards: code("score_finder", network_of(wildcards.model)),
         network=lambda wildcards: network_of(wildcards.model),
     log: f"{WORK}/logs/score_finder/{{round}}-{{model}}-{{batch}}.log",
+    threads: max([S.models[name].score_threads for name in FINDERS], default=1)
     resources:
         mem_mb=4000,
         runtime=240,
@@ -139,7 +140,7 @@ rule calibrate:
         sample=f"{IMAGES}/round-{{round}}/sample.parquet",
     output: f"{MODEL}/calibration.json",
     params:
-        settings=graph.payload(calibrate=S.calibrate, seed=S.seed),
+        settings=lambda wildcards: graph.payload(calibrate=S.calibrate, seed=S.seed),
         code=code("calibrate"),
     log: f"{WORK}/logs/calibrate/{{round}}-{{model}}.log",
     conda: ENVIRONMENT

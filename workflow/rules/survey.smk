@@ -10,7 +10,7 @@ rule write_settings:
     message: "Save the merged settings of the run"
     output: f"{RESULTS}/settings.yaml",
     params:
-        settings=graph.payload(**S.plain()),
+        settings=lambda wildcards: graph.payload(**S.plain()),
         code=code("write_settings"),
     log: f"{WORK}/logs/write_settings.log",
     conda: ENVIRONMENT
@@ -39,7 +39,7 @@ if SIMULATED:
             specz=f"{RESULTS}/survey/tranche-{{tranche}}/specz.fits",
             bricks=f"{RESULTS}/survey/tranche-{{tranche}}/survey-bricks.fits.gz",
         params:
-            settings=graph.payload(survey=S.survey, seed=S.seed),
+            settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
             code=code("simulate_catalogues"),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
@@ -57,7 +57,7 @@ if SIMULATED:
         message: "Simulated survey {wildcards.batch}: sweeps, photometric redshifts, coadd bricks"
         output: f"{RESULTS}/survey/{{batch}}.json",
         params:
-            settings=graph.payload(survey=S.survey, seed=S.seed),
+            settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(batch=wildcards.batch),
             code=code("simulate_survey"),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
@@ -79,7 +79,7 @@ rule ingest:
         catalogue=f"{IMAGES}/catalogue/{{batch}}.json",
         images=f"{IMAGES}/shards/{{batch}}.json",
     params:
-        settings=graph.payload(survey=S.survey, ingest=S.ingest),
+        settings=lambda wildcards: graph.payload(survey=S.survey, ingest=S.ingest),
         rows=lambda wildcards: rows_of(batch=wildcards.batch),
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
         code=code("ingest"),

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.grading.sheets import grading_message
+
 
 def lines(results: Path) -> list[str]:
     """Return the closing lines of a run from what its results hold."""
@@ -26,9 +28,14 @@ def main(argv=None) -> int:
     """Print the closing lines to standard error, where Snakemake's own messages stand."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--message", default="")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--missing", type=Path, nargs="*", default=[])
+    parser.add_argument("--command", default="")
     arguments = parser.parse_args(argv)
-    text = lines(arguments.results) + ([arguments.message] if arguments.message else [])
+    text = lines(arguments.results)
+    if arguments.missing:
+        text.append(grading_message(arguments.page, arguments.sheet, arguments.missing, arguments.command))
     sys.stderr.write("\n" + "\n".join(text) + "\n" if text else "")
     return 0
 

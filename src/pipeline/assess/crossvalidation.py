@@ -1,0 +1,162 @@
+"""Can two classes be told apart? A classifier in folds by group, and the area under its ROC curve with an interval."""
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.assess.metrics import percentile_interval
+from pipeline.assess.resampling import draws
+from pipeline.data.random import order
+from pipeline.errors import PipelineError
+
+Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def folds_of(labels: np.ndarray, group: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Deal groups to n folds and return the fold (N,) of each object, 0..n-1.
+
+    Groups, (N,) int64, are never divided. In a random order fixed by the seed, those with most positives first, each
+    goes to the fold with the fewest positives so far, then with the fewest objects.
+
+    Raises
+    ------
+    PipelineError
+        A fold would lack one of the classes.
+    """
+    labels = np.asarray(labels).astype(bool)
+    values, unit = np.unique(group, return_inverse=True)
+    positives = np.bincount(unit, weights=labels, minlength=len(values))
+    size = np.bincount(unit, minlength=len(values))
+    shuffled = order(seed, "folds", 0, values.astype(np.int64))
+    shuffled = shuffled[np.argsort(-positives[shuffled], kind="stable")]
+    fold_positives, fold_size = np.zeros(n), np.zeros(n)
+    fold_of = np.empty(len(values), dtype=np.int64)
+    for number in shuffled:
+        chosen = np.lexsort((fold_size, fold_positives))[0]
+        fold_of[number] = chosen
+        fold_positives[chosen] += positives[number]
+        fold_size[chosen] += size[number]
+    if (fold_positives == 0).any() or (fold_size == fold_positives).any():
+        raise PipelineError(
+            "the objects cannot be dealt to folds that all hold both classes",
+            value=f"{int(labels.sum())} and {int((~labels).sum())} objects in {len(values)} groups, {n} folds",
+            next="use fewer folds, or a larger sample",
+        )
+    return fold_of[unit]
+
+
+def out_of_fold(labels: np.ndarray, features: np.ndarray, fold: np.ndarray, scorer: Scorer) -> np.ndarray:
+    """Return scores (N,) of each object by a classifier that did not see its fold.
+
+    `scorer(train_features, train_labels, test_features)` returns scores of the test rows.
+    """
+    scores = np.empty(len(labels))
+    for number in np.unique(fold):
+        inside = fold == number
+        scores[inside] = scorer(features[~inside], labels[~inside], features[inside])
+    return scores
+
+
+def auc_within_folds(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> float:
+    """Return the AUC of pairs from the same fold: scores of different folds come from different classifiers.
+
+    Weighted Mann-Whitney statistic, ties count one half; folds count by their number of pairs.
+    """
+    wins = pairs = 0.0
+    for number in np.unique(fold):
+        here = (fold == number) & (weights > 0)
+        positive, weight = labels[here], weights[here]
+        _, rank = np.unique(scores[here], return_inverse=True)
+        above = np.bincount(rank, weights=weight * positive)
+        below = np.bincount(rank, weights=weight * ~positive)
+        wins += float(np.sum(above * (np.cumsum(below) - below / 2)))
+        pairs += float(above.sum() * below.sum())
+    return wins / pairs if pairs else float("nan")
+
+
+def auc(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    fold: np.ndarray,
+    system: np.ndarray,
+    *,
+    bootstrap: int,
+    confidence: float,
+    seed: int,
+) -> dict:
+    """Return the AUC within folds with its bootstrap interval over systems, JSON-ready.
+
+    Keys `auc`, `low`, `high`, `positives`, `negatives`.
+    """
+    labels = np.asarray(labels).astype(bool)
+    value = auc_within_folds(labels, scores, fold, np.ones(len(labels)))
+    drawn = [auc_within_folds(labels, scores, fold, copies) for copies in draws(labels, system, bootstrap, seed, "auc")]
+    low, high = percentile_interval(np.array(drawn), confidence)
+    return {"auc": value, "low": low, "high": high, "positives": int(labels.sum()), "negatives": int((~labels).sum())}
+
+
+def classifier(kind: str, trees: int, seed: int) -> Scorer:
+    """Return a scorer: a random `forest`, or a `logistic` regression on standardised features.
+
+    Missing values (NaN) take the mean of the training rows.
+    """
+
+    def score(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
+        known = np.isfinite(train)
+        mean = np.sum(train, axis=0, where=known) / np.maximum(known.sum(axis=0), 1)
+        train, test = np.where(known, train, mean), np.where(np.isfinite(test), test, mean)
+        if kind == "forest":
+            model = RandomForestClassifier(
+                n_estimators=trees, min_samples_leaf=5, class_weight="balanced", random_state=seed % 2**32, n_jobs=1
+            )
+        else:
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000))
+        model.fit(train, labels)
+        return model.predict_proba(test)[:, 1]
+
+    return score
+
+
+def told_apart(
+    labels: np.ndarray,
+    features: np.ndarray,
+    group: np.ndarray,
+    *,
+    kind: str,
+    trees: int,
+    folds: int,
+    bootstrap: int,
+    confidence: float,
+    seed: int,
+) -> dict:
+    """Return the AUC of a classifier in folds by group, with its interval over groups, JSON-ready.
+
+    Parameters
+    ----------
+    labels : (N,) bool
+    features : (N, F), NaN is unknown
+    group : (N,) int64
+        Sky cells: objects of one cell share noise and PSF, so that they are the units of folds and of the bootstrap.
+    kind, trees, seed
+        See `classifier`.
+
+    Returns
+    -------
+    dict
+        `auc`, `low`, `high` (None, with `not_measurable`, where the folds cannot be dealt), `positives`, `negatives`,
+        `groups`.
+    """
+    labels = np.asarray(labels).astype(bool)
+    groups = len(np.unique(group))
+    try:
+        fold = folds_of(labels, group, folds, seed)
+    except PipelineError as error:
+        counts = {"positives": int(labels.sum()), "negatives": int((~labels).sum()), "groups": groups}
+        return {"auc": None, "low": None, "high": None, **counts, "not_measurable": error.what}
+    scores = out_of_fold(labels, features, fold, classifier(kind, trees, seed))
+    options = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
+    return {**auc(labels, scores, fold, group, **options), "groups": groups}

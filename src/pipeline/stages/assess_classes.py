@@ -1,0 +1,97 @@
+"""Do embeddings tell two known classes of a real sample apart, beside an untrained network and plain colours?
+
+Inputs: embeddings of all encoders named, catalogue with `known_class`. Output: AUC with interval for each row, as JSON.
+"""
+
+import json
+
+import numpy as np
+import torch
+
+from pipeline.assess.class_probe import nested_scores
+from pipeline.assess.crossvalidation import auc, auc_within_folds
+from pipeline.assess.metrics import percentile_interval
+from pipeline.assess.resampling import draws
+from pipeline.data.atomic import write_text
+from pipeline.data.manifests import read_tables
+from pipeline.data.sky import cells
+from pipeline.errors import PipelineError
+from pipeline.settings.assess import Classes, Judged
+from pipeline.stages._door import Job, door
+from pipeline.stages._features import embeddings_by_encoder, read_features
+
+
+def run(job: Job) -> None:
+    """Fit in folds, measure, write."""
+    judged, settings = Judged.parse(job.settings["judged"]), Classes.parse(job.settings["classes"])
+    seed = job.settings["seed"]
+    torch.set_num_threads(1)
+    table = read_tables(job.paths["catalogue"], ["ra", "dec", "known_class"])
+    known = table["known_class"].astype(str)
+    table = table[known.isin([settings.positive, settings.negative])].reset_index(drop=True)
+    labels = (table["known_class"].astype(str) == settings.positive).to_numpy()
+    if labels.all() or not labels.any():
+        raise PipelineError(
+            "the catalogue does not hold both classes",
+            where="assess.classes",
+            value=f"{int(labels.sum())} of {settings.positive}, {int((~labels).sum())} of {settings.negative}",
+            allowed=", ".join(sorted(set(known))),
+        )
+    cell = cells(table["ra"], table["dec"], job.settings["nside"])
+    ids = table["object_id"].to_numpy()
+    rows, scores = {}, {}
+    fold = np.zeros(len(ids), dtype=np.int64)
+    options = {
+        "folds": settings.folds,
+        "inner_folds": settings.inner_folds,
+        "seed": seed,
+        "max_iterations": settings.max_iterations,
+        "tolerance": settings.gradient_tolerance,
+    }
+    for name, features in settings.rows.items():
+        embeddings = embeddings_by_encoder(job.paths["embeddings"], features)
+        _, matrix = read_features(features, embeddings, job.paths["catalogue"], ids, settings.normalize)
+        scores[name], fold, chosen = nested_scores(matrix, labels, cell, settings.l2, **options)
+        measured = auc(
+            labels, scores[name], fold, cell, bootstrap=judged.bootstrap, confidence=judged.confidence, seed=seed
+        )
+        rows[name] = {**measured, "features": features, "columns": matrix.shape[1], "l2": chosen}
+        job.log.event("row", name=name, auc=f"{measured['auc']:.4f}", low=measured["low"], high=measured["high"])
+    found = {
+        "positive": settings.positive,
+        "negative": settings.negative,
+        "folds": settings.folds,
+        "confidence": judged.confidence,
+        "rows": rows,
+        "differences": _differences(labels, scores, fold, cell, judged, seed),
+        "closing": [
+            f"{settings.positive} against {settings.negative} ({labels.sum()} and {(~labels).sum()} objects, "
+            f"{settings.folds} folds by sky cell, {judged.confidence:.0%} intervals):",
+            *(f"  {name}: AUC {row['auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for name, row in rows.items()),
+        ],
+    }
+    write_text(job.out["out"], json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    job.rows_in, job.rows_out = len(known), len(ids)
+
+
+def _differences(labels, scores, fold, cell, judged: Judged, seed: int) -> list[dict]:
+    """Return the AUC of the first row less that of each other row, with paired bootstrap intervals over cells."""
+    first, *others = scores
+    copies = list(draws(labels, cell, judged.bootstrap, seed, "auc"))
+    drawn = {name: np.array([auc_within_folds(labels, scores[name], fold, one) for one in copies]) for name in scores}
+    ones = np.ones(len(labels))
+    rows = []
+    for other in others:
+        low, high = percentile_interval(drawn[first] - drawn[other], judged.confidence)
+        value, than = (auc_within_folds(labels, scores[name], fold, ones) for name in (first, other))
+        rows.append({"first": first, "second": other, "difference": value - than, "low": low, "high": high})
+    return rows
+
+
+def main(argv=None) -> int:
+    """Run the stage."""
+    return door("assess_classes", run, argv, inputs=("embeddings*", "catalogue+"), outputs=("out",))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

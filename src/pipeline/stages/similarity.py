@@ -1,0 +1,58 @@
+"""The most similar objects of every object.
+
+Inputs: embeddings of one encoder, catalogue. Output: a manifest and one shard of neighbours for each of embeddings.
+"""
+
+import torch
+
+from pipeline.data.atomic import atomic
+from pipeline.data.manifests import Entry, Manifest, read_tables, sha256, write_manifest
+from pipeline.data.shards import read_result_shard, write_result_shard
+from pipeline.search import index, neighbours
+from pipeline.settings.similarity import Similarity
+from pipeline.stages._door import Job, door
+
+
+def run(job: Job) -> None:
+    """Compare, or compare what is new; write one shard of neighbours for each shard of embeddings."""
+    settings = Similarity.parse(job.settings["similarity"])
+    torch.set_num_threads(settings.threads)
+    found = index.sources(job.paths["embeddings"])
+    made_from = {
+        "embeddings": sorted(source.sha256 for source in found),
+        "catalogue": index.table_digests(job.paths["catalogue"]),
+        "settings": settings.plain(),
+        "fingerprint": job.fingerprint,
+    }
+    state = index.State(job.work / "checkpoints" / "similarity" / job.values["name"], made_from)
+    catalogue = read_tables(job.paths["catalogue"], ["object_id", "ra", "dec", f"flux_{settings.magnitude_band}"])
+    objects, left_out = index.open_objects(found, catalogue, settings, state.checkpoints)
+    job.rows_in = len(objects) + left_out
+    job.log.event("compare", objects=len(objects), left_out=left_out, append=state.previous is not None)
+    work = neighbours.tasks(objects, settings, state.previous, catalogue)
+    lists = []
+    for number, task in enumerate(job.log.progress(work, total=len(work), unit="blocks")):
+        lists.append(state.block(number, lambda task=task: neighbours.run(objects, task, settings)))
+    result = neighbours.collect(objects, work, lists, settings.neighbours)
+    entries = []
+    for source in found:
+        path = job.out["out"].parent / f"{source.shard}.h5"
+        ids = read_result_shard(source.path, [])["object_id"]
+        neighbour_id, similarity = neighbours.of_objects(result, ids)
+        with atomic(path) as temporary:
+            write_result_shard(temporary, object_id=ids, neighbour_id=neighbour_id, similarity=similarity)
+        entries.append(Entry(source.shard, len(ids), {path.name: sha256(path)}))
+        job.rows_out += len(ids)
+    write_manifest(Manifest(job.out["out"].parent.name, "manifest", entries), job.out["out"])
+    state.keep(result)
+
+
+def main(argv=None) -> int:
+    """Run the stage."""
+    return door(
+        "similarity", run, argv, inputs=("embeddings+", "catalogue+"), outputs=("out",), values=("name",)
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
