@@ -57,8 +57,8 @@ rule assess_model:
     wildcard_constraints:
         model=one_of([name for name in S.models if name not in RESERVED]),
     params:
+        *code("assess_model"),
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking),
-        code=code("assess_model"),
     log: f"{WORK}/logs/assess_model/{{round}}-{{model}}.log",
     resources:
         mem_mb=3000,
@@ -76,8 +76,8 @@ rule compare_models:
         scores=lambda wildcards: scores_of(wildcards.round, compared_models(), SAMPLED),
     output: f"{ASSESSMENT}/comparison.json",
     params:
+        *code("compare_models"),
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking, comparison=S.assess.comparison),
-        code=code("compare_models"),
     log: f"{WORK}/logs/compare_models/{{round}}.log",
     resources:
         mem_mb=3000,
@@ -95,12 +95,12 @@ rule training_ratios:
         sample=f"{IMAGES}/round-{{round}}/sample.parquet",
     output: f"{ASSESSMENT}/training_ratios.json",
     params:
+        *code("training_ratios"),
         settings=lambda wildcards: assess_payload(
             training_ratios=S.assess.training_ratios,
             model=S.models[S.assess.training_ratios.model],
             ratios=list(S.sample.ratios),
         ),
-        code=code("training_ratios"),
     log: f"{WORK}/logs/training_ratios/{{round}}.log",
     resources:
         mem_mb=4000,
@@ -119,8 +119,8 @@ rule assess_survey:
         images=dataset("shards", SAMPLED),
     output: f"{ASSESSMENT}/survey.json",
     params:
+        *code("assess_survey"),
         settings=lambda wildcards: assess_payload(honesty=S.assess.survey, nside=S.splits.nside),
-        code=code("assess_survey"),
     log: f"{WORK}/logs/assess_survey/{{round}}.log",
     resources:
         mem_mb=4000,
@@ -144,6 +144,7 @@ rule assess_candidates:
         truth=[f"{RESULTS}/truth/{tranche}.parquet" for tranche in TRANCHES] if SIMULATED else [],
     output: f"{ASSESSMENT}/candidates.json",
     params:
+        *code("assess_candidates"),
         settings=lambda wildcards: assess_payload(
             ingest=S.ingest,
             survey={"kind": "simulated"} if SIMULATED else S.survey.plain(),
@@ -151,7 +152,6 @@ rule assess_candidates:
         ),
         rows=lambda wildcards: graph.rows_json(ROWS),
         root=f"{RESULTS}/survey",
-        code=code("assess_candidates"),
     log: f"{WORK}/logs/assess_candidates/{{round}}.log",
     resources:
         mem_mb=4000,
@@ -176,10 +176,10 @@ if S.assess.classes:
             catalogue=dataset("catalogue"),
         output: f"{ASSESSMENT}/classes.json",
         params:
+            *code("assess_classes"),
             settings=lambda wildcards: graph.payload(
                 judged=S.assess.judged, classes=S.assess.classes, seed=S.seed, nside=S.splits.nside
             ),
-            code=code("assess_classes"),
         log: f"{WORK}/logs/assess_classes/{{round}}.log",
         resources:
             mem_mb=4000,

@@ -20,8 +20,8 @@ rule fit_augmentation:
         out=f"{IMAGES}/augmentation.json",
         figure=f"{IMAGES}/augmentation.png",
     params:
+        *code("fit_augmentation"),
         settings=lambda wildcards: graph.payload(augmentation=S.augmentation, seed=S.seed),
-        code=code("fit_augmentation"),
     log: f"{WORK}/logs/fit_augmentation.log",
     conda: ENVIRONMENT
     shell:
@@ -42,10 +42,10 @@ rule pretrain:
     wildcard_constraints:
         encoder=one_of(TRAINED),
     params:
+        *code("pretrain"),
         settings=lambda wildcards: graph.payload(
             encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
-        code=code("pretrain"),
     log: f"{WORK}/logs/pretrain/{{encoder}}.log",
     threads: max([S.encoders[name].training.threads for name in TRAINED], default=1)
     resources:
@@ -71,10 +71,10 @@ rule init_encoder:
     wildcard_constraints:
         encoder=one_of(UNTRAINED),
     params:
+        *code("init_encoder"),
         settings=lambda wildcards: graph.payload(
             encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
-        code=code("init_encoder"),
     log: f"{WORK}/logs/init_encoder/{{encoder}}.log",
     resources:
         mem_mb=4000,
@@ -95,8 +95,8 @@ rule import_encoder:
     wildcard_constraints:
         encoder=one_of(GIVEN_WEIGHTS),
     params:
+        *code("import_encoder"),
         settings=lambda wildcards: graph.payload(encoder=S.encoders[wildcards.encoder]),
-        code=code("import_encoder"),
     log: f"{WORK}/logs/import_encoder/{{encoder}}.log",
     conda: ENVIRONMENT
     shell:
@@ -113,8 +113,8 @@ rule embed:
     wildcard_constraints:
         encoder=one_of(TRAINED + UNTRAINED + GIVEN_WEIGHTS),
     params:
+        *code("embed"),
         settings=lambda wildcards: graph.payload(embed=S.embed),
-        code=code("embed"),
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
     resources:
@@ -136,7 +136,7 @@ rule import_embeddings:
     wildcard_constraints:
         encoder=one_of(GIVEN_EMBEDDINGS),
     params:
-        code=code("import_embeddings"),
+        *code("import_embeddings"),
     log: f"{WORK}/logs/import_embeddings/{{encoder}}-{{batch}}.log",
     conda: ENVIRONMENT
     shell:

@@ -22,9 +22,9 @@ rule rank:
         lists=known_lists() if S.labels else [],
     output: f"{ROUND}/candidates.ecsv",
     params:
+        *code("rank"),
         settings=lambda wildcards: graph.payload(rank=S.rank, searches=[search.plain() for search in S.searches], labels=S.labels),
         models=lambda wildcards: graph.payload(names=S.rank.models if S.rank else []),
-        code=code("rank"),
     log: f"{WORK}/logs/rank-{{round}}.log",
     resources:
         mem_mb=6000,
@@ -46,8 +46,8 @@ rule grading_batch:
         csv=f"{ROUND}/batch/batch.csv",
         manifest=f"{ROUND}/batch/manifest.json",
     params:
+        *code("grading_batch"),
         settings=lambda wildcards: graph.payload(grading=S.grading, seed=S.seed),
-        code=code("grading_batch"),
     log: f"{WORK}/logs/grading_batch-{{round}}.log",
     conda: ENVIRONMENT
     shell:
@@ -65,8 +65,8 @@ if SIMULATED:
             truth=[f"{RESULTS}/truth/{tranche}.parquet" for tranche in TRANCHES],
         output: f"{ROUND}/simulated/{{grader}}.csv",
         params:
+            *code("simulated_grades"),
             settings=lambda wildcards: graph.payload(grader=S.grading.grader(wildcards.grader), rule=S.grading.rule, seed=S.seed),
-            code=code("simulated_grades"),
         log: f"{WORK}/logs/simulated_grades/{{round}}-{{grader}}.log",
         conda: ENVIRONMENT
         shell:
@@ -81,8 +81,8 @@ rule import_grades:
         sheets=lambda wildcards: sheets(int(wildcards.round)),
     output: f"{ROUND}/grades.ecsv",
     params:
+        *code("import_grades"),
         settings=lambda wildcards: graph.payload(grading=S.grading),
-        code=code("import_grades"),
     log: f"{WORK}/logs/import_grades-{{round}}.log",
     conda: ENVIRONMENT
     shell:

@@ -9,8 +9,8 @@ rule splits:
     message: "Deal the sky cells to train, select, calibrate and judge"
     output: f"{IMAGES}/splits.parquet",
     params:
+        *code("splits"),
         settings=lambda wildcards: graph.payload(splits=S.splits, seed=S.seed),
-        code=code("splits"),
     log: f"{WORK}/logs/splits.log",
     conda: ENVIRONMENT
     shell: "python -m pipeline.stages.splits --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
@@ -26,8 +26,8 @@ if S.labels:
             visibility=visibility_lists(SAMPLED),
         output: f"{IMAGES}/labels.ecsv",
         params:
+            *code("labels"),
             settings=lambda wildcards: graph.payload(labels=S.labels),
-            code=code("labels"),
         log: f"{WORK}/logs/labels.log",
         resources:
             mem_mb=4000,
@@ -47,8 +47,8 @@ if S.labels:
             confusers=[S.sample.confusers.path] if S.sample and S.sample.confusers else [],
         output: f"{IMAGES}/round-{{round}}/sample.parquet",
         params:
+            *code("sample"),
             settings=lambda wildcards: graph.payload(sample=S.sample, splits=S.splits, seed=S.seed),
-            code=code("sample"),
         log: f"{WORK}/logs/sample-{{round}}.log",
         resources:
             mem_mb=4000,
@@ -67,8 +67,8 @@ if S.labels:
             sample=f"{IMAGES}/round-1/sample.parquet",
         output: f"{IMAGES}/leak_audit.json",
         params:
+            *code("leak_audit"),
             settings=lambda wildcards: graph.payload(splits=S.splits, sample=S.sample, pretraining=S.pretraining, seed=S.seed),
-            code=code("leak_audit"),
         log: f"{WORK}/logs/leak_audit.log",
         resources:
             mem_mb=4000,

@@ -29,8 +29,8 @@ rule train_probe:
     wildcard_constraints:
         model=one_of(PROBES),
     params:
+        *code("train_probe"),
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model], seed=S.seed),
-        code=code("train_probe"),
     log: f"{WORK}/logs/train_probe/{{round}}-{{model}}.log",
     threads: 1
     resources:
@@ -53,8 +53,8 @@ rule score_probe:
     wildcard_constraints:
         model=one_of(PROBES),
     params:
+        *code("score_probe"),
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
-        code=code("score_probe"),
     log: f"{WORK}/logs/score_probe/{{round}}-{{model}}-{{batch}}.log",
     resources:
         mem_mb=2000,
@@ -124,8 +124,8 @@ rule import_scores:
     wildcard_constraints:
         model=one_of(GIVEN_SCORES),
     params:
+        *code("import_scores"),
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model]),
-        code=code("import_scores"),
     log: f"{WORK}/logs/import_scores/{{round}}-{{model}}-{{batch}}.log",
     conda: ENVIRONMENT
     shell:
@@ -140,8 +140,8 @@ rule calibrate:
         sample=f"{IMAGES}/round-{{round}}/sample.parquet",
     output: f"{MODEL}/calibration.json",
     params:
+        *code("calibrate"),
         settings=lambda wildcards: graph.payload(calibrate=S.calibrate, seed=S.seed),
-        code=code("calibrate"),
     log: f"{WORK}/logs/calibrate/{{round}}-{{model}}.log",
     conda: ENVIRONMENT
     shell:

@@ -126,6 +126,7 @@ if S.release and GRADED:
             footprint=f"{LENSES}/footprint.fits",
             counts=f"{LENSES}/counts.json",
         params:
+            *code("release_lenses"),
             settings=lambda wildcards: graph.payload(
                 release=S.release,
                 simulated=SIMULATED,
@@ -134,7 +135,6 @@ if S.release and GRADED:
             ),
             digest=short_digest(graph.payload(**S.plain())),
             digest_of_code=code_digest(),
-            code=code("release_lenses"),
         log: f"{WORK}/logs/release_lenses.log",
         resources:
             mem_mb=4000,
@@ -170,11 +170,11 @@ if S.release and GRADED:
                 for name in SHOWN
             },
         params:
+            *code("lens_figures"),
             settings=lambda wildcards: graph.payload(gallery=S.release.gallery, models=list(S.models)),
             figures=lambda wildcards, output: " ".join(
                 f"--{name.replace('_', '-')} {LENSES}/figures/{name}.png" for name in SHOWN
             ),
-            code=code("lens_figures"),
         log: f"{WORK}/logs/lens_figures.log",
         resources:
             mem_mb=4000,
@@ -198,9 +198,9 @@ if S.release and GRADED:
             ),
             summary=f"{LENSES}/summary.json",
         params:
+            *code("lens_report"),
             settings=lambda wildcards: graph.payload(models=list(S.models)),
             where=lambda wildcards: graph.payload(paths=[f"{RESULTS}/release/index.html", f"{LENSES}/lens_candidates.fits"]),
-            code=code("lens_report"),
         log: f"{WORK}/logs/lens_report.log",
         conda: ENVIRONMENT
         shell:
@@ -215,7 +215,7 @@ if S.release and GRADED:
             summaries=[f"{LENSES}/summary.json"],
         output: f"{RESULTS}/release/index.html",
         params:
-            code=code("release_index"),
+            *code("release_index"),
         log: f"{WORK}/logs/release_index.log",
         conda: ENVIRONMENT
         shell:

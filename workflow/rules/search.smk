@@ -12,8 +12,8 @@ rule similarity:
         catalogue=dataset("catalogue"),
     output: f"{IMAGES}/neighbours/{{encoder}}/manifest.json",
     params:
+        *code("similarity"),
         settings=lambda wildcards: graph.payload(similarity=S.similarity),
-        code=code("similarity"),
     log: f"{WORK}/logs/similarity/{{encoder}}.log",
     threads: S.similarity.threads if S.similarity else 1
     resources:

@@ -10,8 +10,8 @@ rule write_settings:
     message: "Save the merged settings of the run"
     output: f"{RESULTS}/settings.yaml",
     params:
+        *code("write_settings"),
         settings=lambda wildcards: graph.payload(**S.plain()),
-        code=code("write_settings"),
     log: f"{WORK}/logs/write_settings.log",
     conda: ENVIRONMENT
     shell: "python -m pipeline.stages.write_settings --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
@@ -23,8 +23,8 @@ if SIMULATED:
         message: "Save the list of shards"
         output: f"{RESULTS}/shards.tsv",
         params:
+            *code("list_shards"),
             rows=graph.rows_json(ROWS),
-            code=code("list_shards"),
         log: f"{WORK}/logs/list_shards.log",
         conda: ENVIRONMENT
         shell: "python -m pipeline.stages.list_shards --out {output:q} --rows {params.rows:q} --work {WORK} --log {log:q}"
@@ -39,9 +39,9 @@ if SIMULATED:
             specz=f"{RESULTS}/survey/tranche-{{tranche}}/specz.fits",
             bricks=f"{RESULTS}/survey/tranche-{{tranche}}/survey-bricks.fits.gz",
         params:
+            *code("simulate_catalogues"),
             settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
-            code=code("simulate_catalogues"),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
         resources:
             mem_mb=2000,
@@ -57,9 +57,9 @@ if SIMULATED:
         message: "Simulated survey {wildcards.batch}: sweeps, photometric redshifts, coadd bricks"
         output: f"{RESULTS}/survey/{{batch}}.json",
         params:
+            *code("simulate_survey"),
             settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(batch=wildcards.batch),
-            code=code("simulate_survey"),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
         resources:
             mem_mb=2000,
@@ -79,10 +79,10 @@ rule ingest:
         catalogue=f"{IMAGES}/catalogue/{{batch}}.json",
         images=f"{IMAGES}/shards/{{batch}}.json",
     params:
+        *code("ingest"),
         settings=lambda wildcards: graph.payload(survey=S.survey, ingest=S.ingest),
         rows=lambda wildcards: rows_of(batch=wildcards.batch),
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
-        code=code("ingest"),
     log: f"{WORK}/logs/ingest/{{batch}}.log",
     resources:
         mem_mb=3000,
