@@ -131,15 +131,6 @@ def test_list_of_shards_round_trip_and_faults(tmp_path):
         graph.read_shards(path, "x")
 
 
-def test_a_survey_that_grew_keeps_its_batches():
-    shards = [(f"s{n}", "images", 1, f"file{n}", "south") for n in range(5)]
-    old = graph.into_batches(shards[:3], 2)
-    kept = graph.keep_batches(old, graph.into_batches(shards, 2), 2)
-    assert kept[:3] == old and [(row.shard, row.tranche) for row in kept[3:]] == [("s3", 2), ("s4", 2)]
-    with pytest.raises(PipelineError, match="no longer holds a shard"):
-        graph.keep_batches(old, graph.into_batches(shards[1:], 2), 2)
-
-
 def test_environment_variables_in_settings(monkeypatch):
     monkeypatch.setenv("SKY_ROOT", "/data")
     assert graph._expand({"a": ["${SKY_ROOT}/x", 1]}) == {"a": ["/data/x", 1]}

@@ -43,7 +43,7 @@ def _run_folder(run: str) -> Path:
 def index(config: Annotated[Path, typer.Argument(help="configuration file of a run on a real survey")]):
     """List the shards of a survey on disk: writes results/RUN/shards.tsv, which Snakemake reads."""
     from pipeline.data.atomic import write_text
-    from pipeline.surveys.index import list_shards
+    from pipeline.surveys.index import shard_rows
 
     settings = _config(config)
     if settings.survey.kind == "simulated":
@@ -53,9 +53,10 @@ def index(config: Annotated[Path, typer.Argument(help="configuration file of a r
             next=f"snakemake --cores all --configfile {config}",
         )
     target = Path("results") / settings.run / "shards.tsv"
-    rows = graph.into_batches(list_shards(settings.survey, settings.ingest), settings.ingest.shards_per_job)
-    if target.is_file():
-        rows = graph.keep_batches(graph.read_shards(target, str(config)), rows, settings.ingest.shards_per_job)
+    listed = graph.read_shards(target, str(config)) if target.is_file() else []
+    rows, notes = shard_rows(settings.survey, settings.ingest, listed)
+    for note in notes:
+        typer.echo(note)
     write_text(target, graph.shards_text(rows))
     typer.echo(f"{target}: {len(rows)} shards in {len({row.batch for row in rows})} batches")
     typer.echo(f"next: snakemake --cores all --configfile {config}")

@@ -268,30 +268,6 @@ def simulated_shards(survey, shards_per_job: int) -> list[Row]:
     return into_batches(shards, shards_per_job)
 
 
-def keep_batches(old: list[Row], new: list[Row], shards_per_job: int) -> list[Row]:
-    """Merge a new index into an older list: a shard keeps its batch and tranche, new shards become the next tranche.
-
-    Raises
-    ------
-    PipelineError
-        A shard of the older list is gone or has other sources: its results would silently stand for other data.
-    """
-    found = {row.shard: row for row in new}
-    for row in old:
-        if row.shard not in found or found[row.shard].sources != row.sources:
-            raise PipelineError(
-                "the survey no longer holds a shard of this run as it was indexed",
-                where=row.shard,
-                value=found[row.shard].sources if row.shard in found else "(gone)",
-                allowed=row.sources,
-                next="give the run another name, or remove results/<run>/shards.tsv to begin anew",
-            )
-    known = {row.shard for row in old}
-    tranche = max((row.tranche for row in old), default=0) + 1
-    added = [(row.shard, row.kind, tranche, row.sources, row.region) for row in new if row.shard not in known]
-    return old + into_batches(added, shards_per_job)
-
-
 def shards_text(rows: list[Row]) -> str:
     """Return the content of shards.tsv."""
     text = io.StringIO()

@@ -59,7 +59,7 @@ def test_weights_select_objects_and_rates_of_few_are_not_measurable():
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
-    """120 samples from a known model: the difference in the large sample lies in the 90 % interval in 90 % of them."""
+    """80 samples from a known model: the difference in a large sample lies in the 90 % interval in 90 % of them."""
     rng = np.random.default_rng(5)
 
     def draw(n):
@@ -71,11 +71,11 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     labels, scores, _ = draw(200_000)
     truth = average_precision_score(labels, scores["a"]) - average_precision_score(labels, scores["b"])
     covered = 0
-    for _ in range(120):
-        labels, scores, system = draw(500)
+    for _ in range(80):
+        labels, scores, system = draw(400)
         found = compare.compare(
-            labels, scores, system, [("a", "b")], rates=[0.1], minimum=1, bootstrap=150, confidence=0.9, seed=1
+            labels, scores, system, [("a", "b")], rates=[0.1], minimum=1, bootstrap=100, confidence=0.9, seed=1
         )
         row = found["pairs"][0]["average_precision"]
         covered += row["low"] <= truth <= row["high"]
-    assert 98 <= covered <= 117  # 108 expected, 3.3 standard deviation
+    assert 63 <= covered <= 79  # 72 expected, standard deviation 2.7

@@ -69,9 +69,9 @@ def test_the_interval_of_equal_classes_holds_one_half_as_often_as_it_says():
     rng = np.random.default_rng(7)
     held = 0
     options = {**OPTIONS, "bootstrap": 100}
-    for _ in range(60):
+    for _ in range(40):
         cell = rng.integers(0, 50, 250)
         features = rng.normal(size=(250, 6)) + rng.normal(size=(50, 6))[cell]
         found = cv.told_apart(rng.random(250) < 0.5, features, cell, kind="logistic", **options)
         held += found["low"] <= 0.5 <= found["high"]
-    assert held >= 51  # 57 expected; fewer than 51 in 1 of 100 such tests
+    assert held >= 34  # 38 expected, standard deviation 1.4

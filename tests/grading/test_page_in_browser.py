@@ -7,8 +7,8 @@ from html import unescape
 
 import numpy as np
 import pytest
-
 from grading.examples import FIRST
+
 from pipeline.grading.batch import page
 from pipeline.grading.pictures import Cutout
 from pipeline.grading.sheets import read_sheet

@@ -14,7 +14,7 @@ from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.shards import write_image_shard, write_result_shard
 from pipeline.data.tables import read_ecsv, write_ecsv, write_parquet
 from pipeline.errors import PipelineError
-from pipeline.grading.mosaic import search_command
+from pipeline.grading import mosaic
 from pipeline.stages import grading_batch, import_grades, rank, simulated_grades
 
 N = 60
@@ -242,14 +242,18 @@ def test_a_faulty_sheet_stops_the_import_with_status_2(run):
 
 def search(run, **options):
     values = {"name": None, "ra": None, "dec": None, "encoder": None, "k": 4, "png": None, **options}
-    return search_command(run["root"] / "results/r", **values)
+    return mosaic.search_command(run["root"] / "results/r", **values)
 
 
-def test_the_search_command(run, tmp_path):
+def test_the_search_command(run, tmp_path, monkeypatch):
+    marks = []
+    drawn = mosaic.draw
+    monkeypatch.setattr(mosaic, "draw", lambda *values: marks.append(values[2]) or drawn(*values))
     lines = search(run, name=str(IDS[10]), png=tmp_path / "out.png")
     assert str(IDS[10]) in lines[0] and len(lines) == 6 and str(IDS[9]) in lines[1] and "0.9000" in lines[1]
     with Image.open(tmp_path / "out.png") as image:
         assert image.width > 500 and "Software" not in image.info
+    assert marks == ["SIMULATED"]
     before = Path(tmp_path / "out.png").read_bytes()
     search(run, name=str(IDS[10]), png=tmp_path / "out.png")
     assert (tmp_path / "out.png").read_bytes() == before

@@ -88,7 +88,7 @@ def run(tmp_path_factory):
     sample["tier"] = np.where(label == 1, 0, np.arange(N) % 2).astype(np.int16)
     write_parquet(sample, images / "round-1/sample.parquet")
     plain = Distributions(PAPER_NOISE, PAPER_PSF, PAPER_EXTINCTION, 0.262).plain()
-    write_text(images / "augmentation.json", json.dumps(plain))
+    write_text(images / "augmentation.json", json.dumps({"distributions": plain}))
     return images, sample
 
 

@@ -1,5 +1,7 @@
 """Sweeps and coadd bricks: which sources, which pixels, and what happens to bad input."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -9,6 +11,7 @@ from pipeline.data.ids import pack_object_id
 from pipeline.errors import PipelineError
 from pipeline.surveys.doubts import Doubts
 from pipeline.surveys.legacy import open_legacy
+from pipeline.surveys.writing import write_source
 
 BANDS = ("g", "r", "z")
 
@@ -293,3 +296,18 @@ def test_empty_selection(survey, settings):
     sweep = survey.sweep([at(survey, "3599p000", 1, 200.2, 200.2, type="PSF")])
     source, images, _, _ = read(survey, sweep, settings())
     assert len(source) == 0 and images.shape[0] == 0 and source.counts["type"] == 1
+
+
+def test_memory_holds_a_brick_and_a_block(survey, settings, tmp_path):
+    """800 cutouts of 96 pixels are 88 MB; one block of 128 of them is 14 MB, a brick 2 MB."""
+    rng = np.random.default_rng(0)
+    sky = [survey.sky("3599p000", *place) for place in rng.uniform(60, 340, (800, 2))]
+    rows = [{"brick": "3599p000", "objid": i, "ra": float(a) % 360, "dec": float(d)} for i, (a, d) in enumerate(sky)]
+    ingest = settings(cutout_pixels=96)
+    source = open_legacy(survey.root, "south", "dr9", survey.sweep(rows), None, ingest, Doubts("error"))
+    how = {"pixels": 96, "compression": "none", "tranche": 1, "simulated": False}
+    tracemalloc.start()
+    write_source(source, tmp_path / "a.h5", tmp_path / "a.parquet", **how)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "a.h5").stat().st_size > 88e6 and peak < 45e6

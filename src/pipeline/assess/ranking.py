@@ -278,8 +278,8 @@ def counts(table: pd.DataFrame, settings) -> dict:
 
     `sources`: candidates, new ones (not known), those of no other source; `shared` between pairs; `union`.
     """
-    names = list(dict.fromkeys(name for sources in table["sources"] for name in sources))
-    names.sort(key=lambda name: name.startswith(SEARCH))
+    present = {name for sources in table["sources"] for name in sources}
+    names = [*settings.models, *sorted(name for name in present if name.startswith(SEARCH))]
     found = {
         name: set(table.loc[[name in sources for sources in table["sources"]], "object_id"].tolist()) for name in names
     }

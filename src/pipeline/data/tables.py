@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from pipeline.data.atomic import atomic
 from pipeline.errors import PipelineError
@@ -50,7 +50,7 @@ def write_ecsv(table: Table, path: Path | str) -> None:
 
 
 def read_ecsv(path: Path | str) -> Table:
-    """Read an ECSV table.
+    """Read an ECSV table. Empty texts, which astropy masks, are empty texts again.
 
     Raises
     ------
@@ -60,8 +60,12 @@ def read_ecsv(path: Path | str) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units of the surveys (nanomaggy) that astropy does not know
-            return Table.read(path, format="ascii.ecsv")
+            table = Table.read(path, format="ascii.ecsv")
     except FileNotFoundError:
         raise PipelineError("table not found", where=path) from None
     except Exception as error:  # astropy.io.ascii raises many kinds
         raise PipelineError("this table cannot be read as ECSV", where=path, value=error) from None
+    for name in table.colnames:
+        if isinstance(table[name], MaskedColumn) and table[name].dtype.kind in "UO":
+            table[name] = table[name].filled("")
+    return table

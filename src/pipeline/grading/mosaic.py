@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.atomic import atomic
+from pipeline.data.flags import bit
 from pipeline.data.ids import name as designation
 from pipeline.data.manifests import read_tables, shard_paths
 from pipeline.data.shards import ImageShard
@@ -52,7 +53,7 @@ def search_command(
     """
     images = Path(run_dir) / "images"
     manifest = _neighbours(images, encoder)
-    catalogue = read_tables(sorted((images / "catalogue").glob("*.json")), ["object_id", "ra", "dec"])
+    catalogue = read_tables(sorted((images / "catalogue").glob("*.json")), ["object_id", "ra", "dec", "flags"])
     query = _query(images, catalogue, name, ra, dec)
     lists = index.read_lists(manifest, query)
     if lists is None:
@@ -74,7 +75,8 @@ def search_command(
         manifests = sorted((images / "shards").glob("*.json"))
         found = cutouts([ImageShard(path) for one in manifests for _, path in shard_paths(one)], shown)
         titles = [f"query\n{names[0]}", *(f"{c:.3f}\n{n}" for c, n in zip(similarity, names[1:], strict=True))]
-        draw([found[int(value)] for value in shown], titles, png)
+        mark = "SIMULATED" if (rows["flags"] & bit("SIMULATED")).any() else ""
+        draw([found[int(value)] for value in shown], titles, mark, png)
         lines.append(f"picture: {png}")
     return lines
 
@@ -118,13 +120,15 @@ def _query(images: Path, catalogue: pd.DataFrame, name: str | None, ra: float | 
     )
 
 
-def draw(images: list[Cutout], titles: list[str], path: Path) -> None:
-    """Draw cutouts in viewer colours, the query first, as a PNG whose bytes hold no date or version."""
+def draw(images: list[Cutout], titles: list[str], mark: str, path: Path) -> None:
+    """Draw cutouts in viewer colours under a mark ("" for none), as a PNG whose bytes hold no date or version."""
     from matplotlib.figure import Figure
 
     columns = min(6, len(images))
     rows = math.ceil(len(images) / columns)
     figure = Figure(figsize=(2.0 * columns, 2.35 * rows), layout="constrained")
+    if mark:
+        figure.suptitle(mark, fontsize=9)
     for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if number < len(images):

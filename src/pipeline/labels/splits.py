@@ -22,8 +22,9 @@ def deal(splits: Splits, seed: int) -> pd.DataFrame:
     """Return the table of the split.
 
     Mode `cells`: every HEALPix cell of the sky (`cell` int64, nested) with its `set`, `nside` and `margin_arcsec`.
-    Each block of 64 neighbouring cells is put in a random order and cut by the shares, at a random offset, so that
-    the shares hold in a small survey too. Mode `papers`: the interval [`lower`, `upper`) of an object's random number that falls to each `set`, and the `seed`.
+    Each block of 64 neighbouring cells is put in a random order and cut by the shares, at a random offset, so that the
+    shares hold in a small survey too. Mode `papers`: the interval [`lower`, `upper`) of an object's random number that
+    falls to each `set`, and the `seed`.
     """
     shares = splits.shares.plain()
     bounds = np.cumsum([shares[name] for name in SETS])

@@ -20,17 +20,23 @@ def text(value) -> str:
     return str(value)
 
 
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def table(rows: Iterable[Mapping], columns: Mapping[str, str], *, caption: str = "") -> str:
     """Return a table: `columns` maps keys of the rows to headings; numbers are set to the right."""
     rows = list(rows)
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns.values())
+    numeric = {key for key in columns if any(_is_number(row.get(key)) for row in rows)}
+    head = "".join(
+        f"<th{' class=number' if key in numeric else ''}>{html.escape(name)}</th>" for key, name in columns.items()
+    )
     lines = []
     for row in rows:
         cells = []
         for key in columns:
             value = row.get(key)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            cells.append(f"<td{' class=number' if number else ''}>{html.escape(text(value))}</td>")
+            cells.append(f"<td{' class=number' if key in numeric else ''}>{html.escape(text(value))}</td>")
         last = ' class="total"' if str(next((row.get(key) for key in columns), "")) == "all" else ""
         lines.append(f"<tr{last}>{''.join(cells)}</tr>")
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from pipeline.data.atomic import atomic
+from pipeline.data.atomic import atomic, remove_stale_temporaries
 from pipeline.data.manifests import read_manifest, shard_paths
 from pipeline.data.shards import read_result_shard
 from pipeline.errors import PipelineError
@@ -66,6 +66,7 @@ class State:
         self.folder = folder
         self.made_from = made_from
         self._lists = folder / "lists.h5"
+        remove_stale_temporaries(self._lists)
         before, self.previous = self._read()
         # Blocks of a run that appends are not those of a run from scratch.
         key = json.dumps([made_from, before], sort_keys=True)
@@ -75,7 +76,7 @@ class State:
         """Return what an earlier run was made from, and its lists, when its inputs are among those of now."""
         try:
             with h5py.File(self._lists, "r") as file:
-                before = json.loads(file.attrs["made_from"])
+                before = json.loads(file["made_from"].asstr()[()])
                 if any(before[key] != self.made_from[key] for key in ("settings", "fingerprint")):
                     return None, None
                 if any(set(before[key]) - set(self.made_from[key]) for key in ("embeddings", "catalogue")):
@@ -88,7 +89,7 @@ class State:
     def keep(self, result: Result) -> None:
         """Store the lists for the next run and drop the checkpoints."""
         with atomic(self._lists) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["made_from"] = json.dumps(self.made_from)
+            file["made_from"] = json.dumps(self.made_from)  # an attribute ends at 64 kB
             for name in ("object_id", "neighbour_id", "similarity"):
                 file[name] = getattr(result, name)
         for old in self.folder.iterdir():

@@ -75,4 +75,6 @@ def _describe(model: type[BaseModel], fault: dict, value: Any) -> str:
         return f"{dotted}: unknown key; {hint}"
     if fault["type"] == "missing":
         return f"{dotted}: this key is missing"
-    return f"{dotted}: {fault['msg']} (value: {fault.get('input')!r})"
+    found = fault.get("input")
+    value = "" if isinstance(found, dict) else f" (value: {found!r})"
+    return f"{dotted or 'settings'}: {fault['msg'].removeprefix('Value error, ')}{value}"

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.settings.assess import Assess
 from pipeline.settings.augmentation import Augmentation
@@ -49,6 +49,27 @@ class RunSettings(Section):
     rank: Rank | None
     grading: Grading | None
     release: Release | None
+
+
+    @model_validator(mode="after")
+    def _names_agree(self):
+        for feature in (name for model in self.models.values() for name in getattr(model, "features", [])):
+            encoder = feature.removeprefix("embedding.")
+            if encoder != feature and encoder not in self.encoders:
+                raise ValueError(f"models: {feature} names no encoder; there are: {', '.join(self.encoders)}")
+        for search in self.searches:
+            if search.encoder not in self.encoders:
+                raise ValueError(f"searches: {search.encoder} is no encoder; there are: {', '.join(self.encoders)}")
+            if self.similarity is None or search.neighbours > self.similarity.neighbours:
+                raise ValueError(f"searches: {search.name} asks for more neighbours than similarity.neighbours keeps")
+        if self.rank is not None:
+            if unknown := sorted(set(self.rank.models) - set(self.models)):
+                raise ValueError(f"rank.models: {', '.join(unknown)} is no model; there are: {', '.join(self.models)}")
+            if not (self.labels and self.sample and self.calibrate):
+                raise ValueError("rank needs labels, sample and calibrate")
+        if self.release is not None and not (self.rank and self.grading and self.assess.ranking):
+            raise ValueError("release needs rank, grading and assess.ranking")
+        return self
 
 
 def schema_text() -> str:

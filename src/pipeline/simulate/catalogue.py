@@ -169,7 +169,7 @@ def _photoz(scene, found: Measured, sweep, settings: Simulated, seed) -> dict[st
     true = scene.objects.redshift[table.row]
     draw, flat = normal(seed, "simulate.photoz", 0, table.key, 2), uniform(seed, "simulate.photoz", 1, table.key, 3)
     magnitude = 22.5 - 2.5 * np.log10(np.maximum(found.flux[:, 2], 1e-3))
-    spread = settings.photoz_scatter * 10 ** (0.25 * (magnitude - 18.5)).clip(0.6, 10) * (1 + np.nan_to_num(true))
+    spread = settings.photoz_scatter * (10 ** (0.25 * (magnitude - 18.5))).clip(0.6, 10) * (1 + np.nan_to_num(true))
     guess = np.where(flat[:, 0] < 0.03, 1.5 * flat[:, 1], np.nan_to_num(true, nan=0.4) + spread * draw[:, 0])
     centre = np.where(np.isnan(true), 1.2 * flat[:, 1], guess).clip(0.005, 3)
     known = (np.min([sweep[f"NOBS_{band}"] for band in _SYMBOLS], axis=0) > 1) & ~table.duplicate

@@ -276,6 +276,8 @@ def door(
             for target in job.out.values():
                 remove_stale_temporaries(target)
             run(job)
+            # Snakemake removes the outputs of a job that fails here.
+            graph.check_code(graph.fingerprint_now(job.fingerprint))
         status = 0
     except PipelineError as error:
         status = _report(log, stage, str(error), EXIT_USER)

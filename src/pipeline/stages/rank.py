@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.assess import ranking
 from pipeline.assess.candidate_table import as_table
 from pipeline.data.manifests import read_results, read_tables
-from pipeline.data.tables import read_ecsv, read_parquet, write_ecsv
+from pipeline.data.tables import read_parquet, write_ecsv
 from pipeline.errors import PipelineError
 from pipeline.learn.calibration import probability
 from pipeline.search import index, queries
@@ -19,7 +19,8 @@ from pipeline.settings.labels import Labels
 from pipeline.settings.rank import Rank
 from pipeline.settings.searches import Search
 from pipeline.stages._door import Job, door
-from pipeline.stages.labels import read_entries
+from pipeline.stages._frames import read_frame
+from pipeline.stages._known_lists import read_entries
 
 
 def run(job: Job) -> None:
@@ -37,8 +38,7 @@ def run(job: Job) -> None:
     known = read_entries(job.paths["lists"], labels)
     known = known[known.ra.notna()].reset_index(drop=True)
     table = ranking.mark_known(table, everything[["object_id", "ra", "dec"]], known, labels.radius_arcsec)
-    labelled = read_ecsv(job.paths["labels"])["object_id", "label"].to_pandas()
-    table = ranking.mark_labels(table, labelled, queries.training_lenses(sample))
+    table = ranking.mark_labels(table, read_frame(job.paths["labels"]), queries.training_lenses(sample))
     table["in_batch"] = ranking.choose_batch(table, settings)
 
     written = as_table(table, settings.models)

@@ -5,7 +5,8 @@ Inputs: embeddings of one encoder, catalogue. Output: a manifest and one shard o
 
 import torch
 
-from pipeline.data.atomic import atomic
+from pipeline import graph
+from pipeline.data.atomic import atomic, remove_stale_temporaries
 from pipeline.data.manifests import Entry, Manifest, read_tables, sha256, write_manifest
 from pipeline.data.shards import read_result_shard, write_result_shard
 from pipeline.search import index, neighbours
@@ -34,10 +35,12 @@ def run(job: Job) -> None:
     for number, task in enumerate(job.log.progress(work, total=len(work), unit="blocks")):
         lists.append(state.block(number, lambda task=task: neighbours.run(objects, task, settings)))
     result = neighbours.collect(objects, work, lists, settings.neighbours)
+    graph.check_code(graph.fingerprint_now(job.fingerprint))
     entries = []
     for source in found:
         path = job.out["out"].parent / f"{source.shard}.h5"
         ids = read_result_shard(source.path, [])["object_id"]
+        remove_stale_temporaries(path)
         neighbour_id, similarity = neighbours.of_objects(result, ids)
         with atomic(path) as temporary:
             write_result_shard(temporary, object_id=ids, neighbour_id=neighbour_id, similarity=similarity)
@@ -49,9 +52,7 @@ def run(job: Job) -> None:
 
 def main(argv=None) -> int:
     """Run the stage."""
-    return door(
-        "similarity", run, argv, inputs=("embeddings+", "catalogue+"), outputs=("out",), values=("name",)
-    )
+    return door("similarity", run, argv, inputs=("embeddings+", "catalogue+"), outputs=("out",), values=("name",))
 
 
 if __name__ == "__main__":

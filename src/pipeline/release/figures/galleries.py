@@ -65,7 +65,7 @@ def grade(
         style.say(axes, f"no candidate of grade {letter} in this release")
     for axes, row in zip(panels, shown.to_dict("records"), strict=False):
         _show(axes, images.get(row["OBJECT_ID"]), crop, KNOWN if row["KNOWN"] else None, scale)
-        score = f"{row['SCORE_MEAN']:.1f} ± {row['SCORE_DELTA']:.1f}" if np.isfinite(row["SCORE_MEAN"]) else letter
+        score = f"{row['SCORE_MEAN']:.1f} Δ{row['SCORE_DELTA']:.0f}" if np.isfinite(row["SCORE_MEAN"]) else letter
         lines = [row["NAME"].removeprefix("DESI-"), f"{score}  {row['REGION']} {row['TYPE']}"]
         axes.set_title("\n".join(lines), fontsize=6.3, loc="center", pad=2)
     known = int(shown["KNOWN"].sum())
