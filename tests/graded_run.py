@@ -1,4 +1,4 @@
-"""A small graded run made of random numbers, in the formats of the pipeline: what the assessing and releasing stages read.
+"""A small graded run made of random numbers: what the assessing and the releasing stages read.
 
 Lenses have a blue ring, half of them stand in a list; two models see them, a third does not.
 """

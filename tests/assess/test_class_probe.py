@@ -21,7 +21,8 @@ def example(n=240, d=20, strength=1.0, seed=0):
 
 def test_the_fit_is_that_of_scikit_learn():
     features, labels, _ = example()
-    ours = class_probe.fit_and_score(features[:180], labels[:180], features[180:], l2=0.05, max_iterations=200, tolerance=1e-7)
+    exact = {"l2": 0.05, "max_iterations": 200, "tolerance": 1e-7}
+    ours = class_probe.fit_and_score(features[:180], labels[:180], features[180:], **exact)
     scaler = StandardScaler().fit(features[:180])
     model = LogisticRegression(C=1 / (180 * 0.05), tol=1e-10, max_iter=5000)
     theirs = model.fit(scaler.transform(features[:180]), labels[:180]).decision_function(

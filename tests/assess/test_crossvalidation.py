@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from pipeline.assess import crossvalidation as cv
+from pipeline.assess.classifiers import classifier
 from pipeline.errors import PipelineError
 
 
@@ -42,7 +43,7 @@ def test_scores_of_different_folds_are_not_compared():
     assert roc_auc_score(labels, shifted) == 0.75
 
 
-OPTIONS = dict(trees=60, folds=5, bootstrap=200, confidence=0.95, seed=2)
+OPTIONS = dict(folds=5, bootstrap=200, confidence=0.95, seed=2)
 
 
 @pytest.mark.parametrize("kind", ["forest", "logistic"])
@@ -52,16 +53,17 @@ def test_a_planted_difference_is_found_and_groups_carry_none(kind):
     labels = rng.random(800) < 0.4
     features = rng.normal(size=(800, 12)) + rng.normal(size=(80, 12))[cell]  # cells differ much
     features[rng.random(features.shape) < 0.02] = np.nan
-    nothing = cv.told_apart(labels, features, cell, kind=kind, **OPTIONS)
+    nothing = cv.told_apart(labels, features, cell, scorer=classifier(kind, 60, 2), **OPTIONS)
     assert nothing["low"] <= 0.5 <= nothing["high"] and nothing["groups"] == 80
     features[:, 3] += 0.8 * labels
-    planted = cv.told_apart(labels, features, cell, kind=kind, **OPTIONS)
+    planted = cv.told_apart(labels, features, cell, scorer=classifier(kind, 60, 2), **OPTIONS)
     assert planted["low"] > 0.55
-    assert planted == cv.told_apart(labels, features, cell, kind=kind, **OPTIONS)
+    assert planted == cv.told_apart(labels, features, cell, scorer=classifier(kind, 60, 2), **OPTIONS)
 
 
 def test_too_few_objects_are_said_to_be_so():
-    found = cv.told_apart(np.arange(12) < 2, np.zeros((12, 2)), np.arange(12), kind="logistic", **OPTIONS)
+    scorer = classifier("logistic", 60, 2)
+    found = cv.told_apart(np.arange(12) < 2, np.zeros((12, 2)), np.arange(12), scorer=scorer, **OPTIONS)
     assert found["auc"] is None and (found["positives"], found["negatives"]) == (2, 10)
 
 
@@ -72,6 +74,6 @@ def test_the_interval_of_equal_classes_holds_one_half_as_often_as_it_says():
     for _ in range(40):
         cell = rng.integers(0, 50, 250)
         features = rng.normal(size=(250, 6)) + rng.normal(size=(50, 6))[cell]
-        found = cv.told_apart(rng.random(250) < 0.5, features, cell, kind="logistic", **options)
+        found = cv.told_apart(rng.random(250) < 0.5, features, cell, scorer=classifier("logistic", 60, 2), **options)
         held += found["low"] <= 0.5 <= found["high"]
     assert held >= 34  # 38 expected, standard deviation 1.4

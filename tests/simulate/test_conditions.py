@@ -52,12 +52,12 @@ def test_regions_differ_and_bricks_differ(survey):
 def test_colour_terms_move_with_colour_and_keep_zero_zero(survey):
     north = c.conditions("north", survey.regions.north, 420, 7, 1)
     red, blue = np.array([1.0, 4.0, 9.0]), np.array([2.0, 2.2, 2.4])
-    change = -2.5 * np.log10(north.magnitudes(np.stack([red, blue])) / np.stack([red, blue]))
+    change = -2.5 * np.log10(north.filtered(np.stack([red, blue])) / np.stack([red, blue]))
     colour = -2.5 * np.log10([1 / 4, 2 / 2.2])
     assert np.allclose(change, np.outer(colour, north.colour_term))
-    assert not north.magnitudes(np.zeros((2, 3))).any()
+    assert not north.filtered(np.zeros((2, 3))).any()
     south = c.conditions("south", survey.regions.south, 420, 7, 1)
-    assert np.allclose(south.magnitudes(red), red)
+    assert np.allclose(south.filtered(red), red)
 
 
 def test_dust_is_the_same_sky_for_all(survey):

@@ -41,7 +41,7 @@ def test_light_below_the_level_is_left_out(many):
 
 
 def test_convolution_adds_variances():
-    one = Gaussians(np.array([5.0]), np.array([6.0]), np.array([2.0]), np.array([0.5]), np.array([3.0]), np.ones((1, 2)))
+    one = Gaussians(*(np.array([value]) for value in (5.0, 6.0, 2.0, 0.5, 3.0)), np.ones((1, 2)))
     seen = one.seen_through(np.array([0.25, 0.75]), np.array([1.0, 4.0]))
     assert seen.xx.tolist() == [3.0, 6.0]
     assert seen.yy.tolist() == [4.0, 7.0]

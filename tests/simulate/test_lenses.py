@@ -24,7 +24,8 @@ def test_sersic_flux_is_the_integral():
     side = np.linspace(-6, 6, 1501)
     x, y = np.meshgrid(side, side)
     for index in (0.7, 1.0, 2.0):
-        parameters = {"amp": 1.0, "R_sersic": 0.4, "n_sersic": index, "e1": 0.2, "e2": -0.1, "center_x": 0, "center_y": 0}
+        shape = {"R_sersic": 0.4, "n_sersic": index, "e1": 0.2, "e2": -0.1}
+        parameters = {"amp": 1.0, "center_x": 0, "center_y": 0, **shape}
         total = light.surface_brightness(x.ravel(), y.ravel(), [parameters]).sum() * (side[1] - side[0]) ** 2
         assert lenses.sersic_flux(0.4, index) == pytest.approx(total, rel=0.01)
 

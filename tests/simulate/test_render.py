@@ -56,7 +56,7 @@ def test_all_light_is_that_of_the_sources_inside(survey, changed):
     light = render.light(made, brick, under)
     objects = made.objects
     x, y = brick.pixel(*made.field.sky(objects.east, objects.north))
-    flux = under.magnitudes(objects.flux * transmission(made.dust.ebv(objects.east, objects.north)))
+    flux = under.filtered(objects.flux * transmission(made.dust.ebv(objects.east, objects.north)))
     inside = (x > -0.5) & (x < 419.5) & (y > -0.5) & (y < 419.5)
     # Light that leaves through the border and light that enters through it balance but for a few per cent.
     assert light.sum(axis=(1, 2)) == pytest.approx(flux[inside].sum(axis=0), rel=0.15)

@@ -31,6 +31,7 @@ def settings(root) -> str:
     values |= {"bricks_per_tile": 3}
     values["sky"] |= {"brick_pixels": 420, "pair_share": 0.6, "pair_reach_pixels": [20, 120]}
     values["lenses"]["share"] = 0.25
+    values["known"] |= {"listed_visible": 0.9, "listed_hidden": 0.9}
     return json.dumps({"survey": values, "seed": 7})
 
 

@@ -3,10 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pipeline.assess.metrics import percentile_interval
 from pipeline.assess.resampling import draws
@@ -99,35 +95,12 @@ def auc(
     return {"auc": value, "low": low, "high": high, "positives": int(labels.sum()), "negatives": int((~labels).sum())}
 
 
-def classifier(kind: str, trees: int, seed: int) -> Scorer:
-    """Return a scorer: a random `forest`, or a `logistic` regression on standardised features.
-
-    Missing values (NaN) take the mean of the training rows.
-    """
-
-    def score(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-        known = np.isfinite(train)
-        mean = np.sum(train, axis=0, where=known) / np.maximum(known.sum(axis=0), 1)
-        train, test = np.where(known, train, mean), np.where(np.isfinite(test), test, mean)
-        if kind == "forest":
-            model = RandomForestClassifier(
-                n_estimators=trees, min_samples_leaf=5, class_weight="balanced", random_state=seed % 2**32, n_jobs=1
-            )
-        else:
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000))
-        model.fit(train, labels)
-        return model.predict_proba(test)[:, 1]
-
-    return score
-
-
 def told_apart(
     labels: np.ndarray,
     features: np.ndarray,
     group: np.ndarray,
     *,
-    kind: str,
-    trees: int,
+    scorer: Scorer,
     folds: int,
     bootstrap: int,
     confidence: float,
@@ -141,8 +114,8 @@ def told_apart(
     features : (N, F), NaN is unknown
     group : (N,) int64
         Sky cells: objects of one cell share noise and PSF, so that they are the units of folds and of the bootstrap.
-    kind, trees, seed
-        See `classifier`.
+    scorer : callable
+        See `out_of_fold`.
 
     Returns
     -------
@@ -157,6 +130,6 @@ def told_apart(
     except PipelineError as error:
         counts = {"positives": int(labels.sum()), "negatives": int((~labels).sum()), "groups": groups}
         return {"auc": None, "low": None, "high": None, **counts, "not_measurable": error.what}
-    scores = out_of_fold(labels, features, fold, classifier(kind, trees, seed))
+    scores = out_of_fold(labels, features, fold, scorer)
     options = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     return {**auc(labels, scores, fold, group, **options), "groups": groups}

@@ -80,13 +80,17 @@ def _folds(object_id: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.n
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> list[dict]:
-    """Return, for bins of equal numbers of objects, the mean probability beside the share of lenses.
+    """Return, for bins in which equally many lenses are expected, the mean probability beside the share of lenses.
 
-    labels, probabilities (N,). Each bin: `objects`, `lenses`, `lowest`, `highest`, `mean_probability`, `lens_share`.
+    Where lenses are rare, bins of equally many objects would nearly all hold none. labels, probabilities (N,). Each bin: `objects`, `lenses`, `lowest`, `highest`, `mean_probability`, `lens_share`.
     """
     order = np.argsort(probabilities, kind="stable")
     rows = []
-    for part in np.array_split(order, min(bins, len(order))):
+    expected = np.cumsum(probabilities[order])
+    edges = np.searchsorted(expected, expected[-1] * np.arange(1, bins) / bins)
+    for part in np.split(order, np.unique(edges)):
+        if not len(part):
+            continue
         rows.append(
             {
                 "objects": len(part),

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pipeline.data.catalogue import column
 from pipeline.data.flags import FLAGS
 from pipeline.release import markup
-from pipeline.release.figures.selection import in_order
-from pipeline.release.figures.style import interval
 from pipeline.release.summary import best_model, difference_text, enrichment_text, recovery_text, survey_text
+from pipeline.release.words import in_order, interval
 
 CLASS_COLUMNS = {
     "value": "",

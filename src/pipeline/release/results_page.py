@@ -11,7 +11,7 @@ import yaml
 from pipeline import graph
 from pipeline.data.atomic import write_text
 from pipeline.errors import PipelineError
-from pipeline.release.figures.style import interval
+from pipeline.release.words import interval
 
 # Files of a round's assessment that are no assessment of a model.
 OTHERS = ("comparison", "training_ratios", "survey", "candidates", "classes")

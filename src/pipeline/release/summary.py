@@ -1,6 +1,6 @@
 """The summary of a release: what was found, how good it is, where to look. It feeds the last lines of a run."""
 
-from pipeline.release.figures.style import interval
+from pipeline.release.words import interval
 
 
 def best_model(models: dict[str, dict]) -> str:
@@ -83,9 +83,9 @@ def closing_lines(
             lines.append(f"  {difference_text(pair, 'average_precision', differences['all']['confidence'])}")
     if survey is not None:
         lines.append(f"  {survey_text(survey)}")
-    missed = audit["known"]["fates"]
-    found_known = sum(missed[f"graded {grade}"] for grade in ("A", "B", "C"))
-    lines.append(f"known lenses: {found_known} of {audit['known']['systems']} graded A to C")
+    clear = [row for row in audit["known"]["rows"] if row["visibility"] == "clear" and not row["training"]]
+    again = sum(row["fate"] in ("graded A", "graded B", "graded C") for row in clear)
+    lines.append(f"known lenses with clear features that trained nothing: {again} of {len(clear)} graded A to C")
     return [*lines, *(f"look at: {path}" for path in where)]
 
 

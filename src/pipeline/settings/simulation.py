@@ -84,7 +84,7 @@ class Population(Section):
     star_slope: Positive
     classes: Classes
     group_share: Share
-    group_members: Positive
+    group_members: Annotated[float, Field(ge=1)]
 
 
 class Configurations(Section):

@@ -37,7 +37,7 @@ def stars(scene: Scene, brick: Brick, conditions: Conditions) -> tuple[np.ndarra
     rows = objects.kind == "star"
     x, y = brick.pixel(*scene.field.sky(objects.east[rows], objects.north[rows]))
     through = transmission(scene.dust.ebv(objects.east[rows], objects.north[rows]))
-    return x, y, conditions.magnitudes(objects.flux[rows] * through)
+    return x, y, conditions.filtered(objects.flux[rows] * through)
 
 
 def brickful(

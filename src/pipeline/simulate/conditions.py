@@ -77,7 +77,7 @@ class Conditions:
         weights, sigmas = psf_mixture(BANDS[band])
         return weights, (sigmas * self.psf_sigma[band]) ** 2
 
-    def magnitudes(self, flux: np.ndarray) -> np.ndarray:
+    def filtered(self, flux: np.ndarray) -> np.ndarray:
         """Return southern fluxes (..., 3) as this region's bands measure them (zero stays zero)."""
         g, r = np.maximum(flux[..., 0], 1e-9), np.maximum(flux[..., 1], 1e-9)
         colour = (-2.5 * np.log10(g / r)).clip(-0.5, 2.5)

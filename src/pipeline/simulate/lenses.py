@@ -105,9 +105,10 @@ def draw(rng: np.random.Generator, settings: Lenses, galaxies: dict, host: np.nd
     magnitude = np.where((magnitude < bright) | (magnitude > faint), bright + (faint - bright) * flat[4], magnitude)
     z_source = (galaxies["redshift"] + 0.35 + 0.9 * np.exp(0.45 * normal[7]) * (0.5 + flat[5])).clip(0.6, 3.8)
     (young_gr, young_rz), (spiral_gr, spiral_rz) = colours("young", z_source), colours("spiral", z_source)
-    old = np.where(flat[6] < 0.15, 0.9, 0.35 * flat[6])
-    gr = young_gr + old * (spiral_gr - young_gr) + 0.1 * normal[8]
-    rz = young_rz + old * (spiral_rz - young_rz) + 0.1 * normal[9]
+    # Sources have dust of their own; some are old.
+    old, dust = np.where(flat[6] < 0.12, 0.9, 0.0), 0.1 + 0.3 * flat[6]
+    gr = young_gr + old * (spiral_gr - young_gr) + dust + 0.1 * normal[8]
+    rz = young_rz + old * (spiral_rz - young_rz) + 0.6 * dust + 0.1 * normal[9]
     flux = np.where(lens[:, None], fluxes(magnitude - rz, gr, rz), 0.0)
     share = (0.35 * flat[7])[:, None]
     power_law = host & (flat[8] < settings.epl_share)

@@ -57,7 +57,7 @@ def sources(scene: Scene, brick: Brick, conditions: Conditions, settings: Simula
     """Return what a catalogue of the brick lists, before measurement errors: all that its own area holds."""
     objects = scene.objects
     through = transmission(scene.dust.ebv(objects.east, objects.north))
-    flux = conditions.magnitudes(objects.flux * through)
+    flux = conditions.filtered(objects.flux * through)
     radius, kept = objects.radius.copy(), np.ones(len(objects), dtype=bool)
     snr = np.full(len(objects), np.nan)
     ra, dec = scene.field.sky(objects.east, objects.north)
@@ -112,7 +112,8 @@ def _image_rows(scene: Scene, row: int, found: arcs.Images) -> Sources:
         row=np.full(n, row), image=np.arange(n), east=objects.east[row] + found.east,
         north=objects.north[row] + found.north, flux=found.flux,
         type=np.select([point, oval], ["PSF", "EXP"], "REX"), radius=np.where(point, 0, found.radius),
-        sersic=np.where(point, 0.0, 1.0), e1=np.where(oval, found.e1, 0), e2=np.where(oval, found.e2, 0), duplicate=np.zeros(n, dtype=bool),
+        sersic=np.where(point, 0.0, 1.0), e1=np.where(oval, found.e1, 0), e2=np.where(oval, found.e2, 0),
+        duplicate=np.zeros(n, dtype=bool),
         key=-(objects.system[row] * 8 + np.arange(n) + 1), snr=np.full(n, found.snr),
     )  # fmt: skip
 
@@ -227,4 +228,4 @@ def measure(scene: Scene, brick: Brick, conditions: Conditions, settings: Simula
     keep = brick.owns(ra, dec) & ((best > _DETECTION) | table.duplicate)
     order = np.lexsort((x, np.floor(y)))
     rows = order[keep[order]]
-    return Measured(table.select(rows), flux[rows], error[rows], ra[rows], dec[rows], astrometry[rows], x[rows], y[rows])
+    return Measured(table.select(rows), *(values[rows] for values in (flux, error, ra, dec, astrometry, x, y)))

@@ -186,7 +186,7 @@ def draw_galaxies(rng: np.random.Generator, names: np.ndarray, magnitude: np.nda
     }  # fmt: skip
 
 
-_COLUMNS = {2: "tilt", 3: "absolute", 4: "scatter", 5: "size", 6: "slope", 7: "spread"}
+_COLUMNS = {3: "absolute", 4: "scatter", 5: "size", 6: "slope", 7: "spread"}
 # Scatter of g - r and r - z about the track, and share of galaxies that lie off it, towards the next one.
 _COLOUR_SCATTER = 0.07
 _OFF_TRACK = 0.18

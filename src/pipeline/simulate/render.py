@@ -37,7 +37,7 @@ def unlensed(scene: Scene, brick: Brick, conditions: Conditions) -> Gaussians:
     variance = (blobs.sigma / PIXEL_SCALE) ** 2
     parts.append(Gaussians(x, y, variance, np.zeros(len(x)), variance, _dusty(scene, blobs, blobs.flux)))
     joined = Gaussians.join([*parts, *_aureoles(scene, brick)])
-    return Gaussians(joined.x, joined.y, joined.xx, joined.xy, joined.yy, conditions.magnitudes(joined.flux))
+    return Gaussians(joined.x, joined.y, joined.xx, joined.xy, joined.yy, conditions.filtered(joined.flux))
 
 
 def _dusty(scene: Scene, table, flux: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ def host_light(scene: Scene, row: int, x: float, y: float, half: int, conditions
     uu, uv, vv = covariance(objects.radius[row] / PIXEL_SCALE * sigmas, objects.e1[row], objects.e2[row])
     through = transmission(scene.dust.ebv(objects.east[row], objects.north[row]))
     place = [np.full(len(weights), value - np.rint(value) + half) for value in (x, y)]
-    flux = np.outer(weights, conditions.magnitudes(objects.main[row] * through))
+    flux = np.outer(weights, conditions.filtered(objects.main[row] * through))
     image = np.zeros((len(BANDS), 2 * half + 1, 2 * half + 1), dtype=np.float32)
     for band in range(len(BANDS)):
         seen = Gaussians(*place, uu, -uv, vv, flux).seen_through(*conditions.psf(band))
@@ -123,7 +123,7 @@ def lensed(scene: Scene, row: int, x: float, y: float, conditions: Conditions) -
     padded = fft.next_fast_len(size + _PSF_PADDING, real=True)
     transforms = []
     for image, flux in lenses.lensed_light(system, scene.deflecting(row), shift_x, shift_y):
-        transforms.append((fft.rfft2(image, (padded, padded)), conditions.magnitudes(flux * through)))
+        transforms.append((fft.rfft2(image, (padded, padded)), conditions.filtered(flux * through)))
     square = fft.fftfreq(padded)[:, None] ** 2 + fft.rfftfreq(padded)[None, :] ** 2
     stamp = np.empty((len(BANDS), size, size), dtype=np.float32)
     fade = lenses.window(half, shift_x, shift_y)

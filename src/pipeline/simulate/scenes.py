@@ -12,7 +12,6 @@ from pipeline.simulate.layout import Field, tile_number
 from pipeline.simulate.lenses import Systems, draw
 
 _SYSTEMS_PER_FIELD = 1_000_000
-GALAXY = np.array([*population.CLASSES, "member", "blue_companion", "faint"])
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,8 @@ def _part(kind: str, n: int, **given) -> dict[str, np.ndarray]:
 def _members(rng, people, hosts: dict, is_host: np.ndarray) -> dict:
     """Return groups around a share of the hosts and of their look-alikes: early types at the same redshift."""
     rows = np.flatnonzero(is_host | (hosts["kind"] == "companion"))
-    number = np.where(rng.random(len(rows)) < people.group_share, 1 + rng.poisson(people.group_members - 1, len(rows)), 0)
+    in_group = rng.random(len(rows)) < people.group_share
+    number = np.where(in_group, 1 + rng.poisson(people.group_members - 1, len(rows)), 0)
     owner = np.repeat(rows, number)
     n = len(owner)
     distance, direction = 3 + rng.gamma(1.5, 8.0, n), rng.uniform(0, 2 * np.pi, n)

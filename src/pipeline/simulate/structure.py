@@ -71,7 +71,7 @@ def _arms(rng, flux, radius, q, angle):
         weight = _lump(rng, KNOTS) * np.exp(-reach / 1.6)
         light = np.outer(share / number * weight / weight.sum(), _bluer(flux, 0.25, 0.15))
         parts.append((east, north, 0.13 * radius * np.sqrt(q) * (0.7 + 0.3 * reach), light))
-    return parts, share
+    return parts
 
 
 def _ring(rng, flux, radius, q, angle):
@@ -81,7 +81,7 @@ def _ring(rng, flux, radius, q, angle):
     east, north = _tilted(size * np.cos(turn), size * np.sin(turn), q, angle)
     weight = _lump(rng, len(turn)) * (1 + rng.uniform(0, 0.8) * np.cos(turn - rng.uniform(0, 2 * np.pi)))
     light = np.outer(share * weight / weight.sum(), _bluer(flux, 0.5, 0.3))
-    return [(east, north, np.full(len(turn), 0.11 * size), light)], share
+    return [(east, north, np.full(len(turn), 0.11 * size), light)]
 
 
 def _tail(rng, flux, radius):
@@ -90,7 +90,7 @@ def _tail(rng, flux, radius):
     along = np.linspace(0, 1, KNOTS)
     reach, angle = radius * (1.0 + 2.8 * along), start + turn * along
     light = np.outer(share * _lump(rng, KNOTS), _bluer(flux, 0.15, 0.08))
-    return [(reach * np.cos(angle), reach * np.sin(angle), radius * (0.22 + 0.15 * along), light)], share
+    return [(reach * np.cos(angle), reach * np.sin(angle), radius * (0.22 + 0.15 * along), light)]
 
 
 def dress(rng: np.random.Generator, names, east, north, drawn: dict, flux) -> tuple[np.ndarray, Profiles, Blobs]:
@@ -114,16 +114,16 @@ def dress(rng: np.random.Generator, names, east, north, drawn: dict, flux) -> tu
         radius, modulus = drawn["radius"][row], np.hypot(drawn["e1"][row], drawn["e2"][row])
         q, angle = (1 - modulus) / (1 + modulus), 0.5 * np.arctan2(drawn["e2"][row], drawn["e1"][row])
         if names[row] == "spiral":
-            parts, _ = _arms(rng, flux[row], radius, q, angle)
+            parts = _arms(rng, flux[row], radius, q, angle)
             # The bulge is old: its colours are redder than the whole's.
             bulge = rng.uniform(0.08, 0.3) * _bluer(flux[row], -0.25, -0.15)
             profiles.append((row, 0.0, 0.0, 0.3 * radius, 2.5, 0.0, 0.0, bulge))
         elif names[row] == "ring":
-            parts, _ = _ring(rng, flux[row], radius, q, angle)
+            parts = _ring(rng, flux[row], radius, q, angle)
         else:
-            parts, _ = _tail(rng, flux[row], radius)
+            parts = _tail(rng, flux[row], radius)
             if rng.random() < 0.5:
-                parts += _tail(rng, flux[row], radius)[0]
+                parts += _tail(rng, flux[row], radius)
             distance, direction = radius * rng.uniform(0.7, 2.2), rng.uniform(0, 2 * np.pi)
             second = rng.uniform(0.12, 0.4) * _bluer(flux[row], *(0.15 * rng.standard_normal(2)))
             shift = distance * np.cos(direction), distance * np.sin(direction)

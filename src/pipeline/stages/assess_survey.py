@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.assess import crossvalidation, survey_honesty
+from pipeline.assess.classifiers import classifier
 from pipeline.assess.judged import Judged as JudgedObjects
 from pipeline.data.atomic import write_text
 from pipeline.data.manifests import read_tables, shard_paths
@@ -47,8 +48,7 @@ def run(job: Job) -> None:
     )
     told_apart = partial(
         crossvalidation.told_apart,
-        kind=settings.classifier,
-        trees=settings.trees,
+        scorer=classifier(settings.classifier, settings.trees, job.settings["seed"]),
         folds=settings.folds,
         bootstrap=judged_settings.bootstrap,
         confidence=judged_settings.confidence,

@@ -24,7 +24,7 @@ def run(job: Job) -> None:
     tranche = int(job.values["tranche"])
     rows = json.loads(job.values["rows"])
     truths, bricks, regions, spectra = [], {}, {}, []
-    for row in job.log.progress(rows, unit="areas"):
+    for row in job.log.progress(rows, total=len(rows), unit="areas"):
         for seen in observe.observations(settings, seed, tranche, row["region"], *layout.corner(row["sources"])):
             truths.append(seen.catalogue.truth)
             bricks[seen.brick.number] = seen.brick

@@ -25,7 +25,7 @@ def run(job: Job) -> None:
     settings, seed = Simulated.parse(job.settings["survey"]), int(job.settings["seed"])
     out = job.out["out"]
     done = []
-    for row in job.log.progress(json.loads(job.values["rows"]), unit="areas"):
+    for row in json.loads(job.values["rows"]):
         record = _finished(job, row)
         if record is None:
             record = _make(job, settings, seed, row)
@@ -62,7 +62,8 @@ def _make(job: Job, settings: Simulated, seed: int, row: dict) -> dict:
     begin, below = time.monotonic(), Path(f"tranche-{row['tranche']}")
     root, region, place = job.out["out"].parent / below, row["region"], layout.corner(row["sources"])
     sweeps, photoz, files = [], [], []
-    for seen in observe.observations(settings, seed, row["tranche"], region, *place):
+    bricks = observe.observations(settings, seed, row["tranche"], region, *place)
+    for seen in job.log.progress(bricks, total=settings.bricks_per_tile, unit="bricks", desc=row["shard"]):
         sweeps.append(seen.catalogue.sweep)
         photoz.append(seen.catalogue.photoz)
         files += _write_coadds(root, seen, settings, seed)

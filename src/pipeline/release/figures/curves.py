@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.release import words
 from pipeline.release.figures import style
 
 
@@ -23,7 +24,7 @@ def roc(models: dict[str, dict]) -> tuple[Figure, str]:
     others = next(iter(models.values()))["judged"]["others"]
     for name, found in models.items():
         x, y = (np.array(found["roc"][key]) for key in ("false_positive_rate", "recall"))
-        label = f"{name}: AUC {style.interval(found['auc'])}"
+        label = f"{name}: AUC {words.interval(found['auc'])}"
         for axes in (linear, logarithmic):
             axes.step(x, y, where="post", color=tones[name], label=label)
     linear.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle="--")
@@ -33,8 +34,8 @@ def roc(models: dict[str, dict]) -> tuple[Figure, str]:
     logarithmic.set_xlim(least, 1)
     unsure = min(minimum / others, 1)
     logarithmic.axvspan(least, unsure, color="#F1F1F1", zorder=0)
-    words = {"ha": "center", "va": "bottom", "fontsize": 7.5, "color": "#666666"}
-    logarithmic.text(np.sqrt(least * unsure), 1.03, f"fewer than {minimum}\nfalse positives", **words)
+    small = {"ha": "center", "va": "bottom", "fontsize": 7.5, "color": "#666666"}
+    logarithmic.text(np.sqrt(least * unsure), 1.03, f"fewer than {minimum}\nfalse positives", **small)
     for axes in (linear, logarithmic):
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("false-positive rate")
@@ -51,7 +52,7 @@ def precision_recall(models: dict[str, dict]) -> tuple[Figure, str]:
     figure, (axes,) = style.new(6.6, 4.6)
     for (name, found), tone in zip(models.items(), style.colours(list(models)).values(), strict=True):
         points = found["precision_recall"]
-        label = f"{name}: AP {style.interval(found['average_precision'])}"
+        label = f"{name}: AP {words.interval(found['average_precision'])}"
         axes.plot(points["recall"], points["precision"], color=tone, label=label, drawstyle="steps-post")
     judged = next(iter(models.values()))["judged"]
     share = judged["lenses"] / judged["objects"]

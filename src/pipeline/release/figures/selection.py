@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.assess.missed import FATES
+from pipeline.release import words
 from pipeline.release.figures import style
 
 BIN_LABELS = {
@@ -70,17 +71,11 @@ def training_ratios(ratios: dict) -> tuple[Figure, str]:
     )
 
 
-def in_order(pair: dict) -> list[str]:
-    """Return the measures of a comparison: average precision, then recovery from the highest rate down."""
-    names = [name for name in pair if name not in ("first", "second")]
-    return sorted(names, key=lambda name: -float(name.split(" ")[-1]) if " " in name else -2.0)
-
-
 def comparison(found: dict) -> tuple[Figure, str]:
     """Draw the paired differences between models, on all judged objects and on matched ones."""
     samples = {"all": "all judged", "matched": "matched in type, magnitude, colour, size, depth"}
     shown = {key: found[key] for key in samples if "pairs" in found[key]}
-    measures = in_order(shown["all"]["pairs"][0])
+    measures = words.in_order(shown["all"]["pairs"][0])
     rows = [(f"{pair['first']} − {pair['second']}", number) for number, pair in enumerate(shown["all"]["pairs"])]
     figure, panels = style.new(3.4 * len(measures) + 1.2, 1.5 + 0.62 * len(rows), 1, len(measures), sharey=True)
     for axes, measure in zip(panels, measures, strict=True):

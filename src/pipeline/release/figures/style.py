@@ -107,10 +107,3 @@ def say(axes: Axes, text: str) -> None:
     """Write a sentence where there is nothing to draw."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="#555555", wrap=True)
-
-
-def interval(row: dict, digits: int = 3) -> str:
-    """Return "0.82 (0.75 to 0.88)" for a row with value, low and high; "not measurable" without a value."""
-    if row["value"] is None:
-        return "not measurable"
-    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"

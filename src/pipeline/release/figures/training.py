@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.release.figures import style
 
@@ -30,6 +31,7 @@ def training(histories: dict[str, pd.DataFrame]) -> tuple[Figure, str]:
             groups = [("", frame)]
             axes.set_xlabel("epoch")
         step = "iteration" if "iteration" in frame else "epoch"
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         beside = axes.twinx() if watched else None
         for number, (label, part) in enumerate(groups):
             tone = style.PALETTE[number % len(style.PALETTE)]
