@@ -44,7 +44,7 @@ def test_commands_and_targets_that_a_page_names_exist(page):
 def test_rules_in_the_design_are_the_rules_of_the_graph():
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     table = re.search(r"^\| rule \|.*?\n\n", text, re.M | re.S).group(0)
-    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    named = {name for row in table.strip().splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     written = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     assert named == set(re.findall(r"^ *rule (\w+):", written, re.M)) - {"lenses"}
 

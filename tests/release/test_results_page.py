@@ -74,7 +74,7 @@ def assessments(root):
         "unlisted": {"planted": 15, "rows": [{**row, "completeness": share(12, 15, CONFIDENCE)}]},
         "purity": [{"grade": "A", **share(9, 10, CONFIDENCE), "faint": 1, "others": {"ring": 1}}],
     }  # fmt: skip
-    return json.loads(json.dumps(found))
+    return json.loads(json.dumps(found, sort_keys=True))
 
 
 def _content(assessments, **other):

@@ -278,7 +278,9 @@ def test_classes_are_told_apart_by_embeddings(run, settings, tmp_path):
     assert list(rows) == sorted(CLASSES["rows"])
     assert rows["probe"]["low"] > 0.7 and rows["probe"]["auc"] > rows["untrained"]["auc"]
     assert rows["probe"]["positives"] == run.truth["is_lens"].sum() and len(rows["probe"]["l2"]) == 4
-    assert found["differences"][0]["second"] in ("colours", "untrained")
+    assert len(found["differences"]) == 3 and found["differences"][0]["first"] == "probe"
+    gap = rows["probe"]["auc"] - rows[found["differences"][0]["second"]]["auc"]
+    assert found["differences"][0]["difference"] == pytest.approx(gap)
     assert any("probe: AUC" in line for line in found["closing"])
     missing = {**CLASSES, "positive": "nothing"}
     assert call(assess_classes, run, {"out": out}, {**sections, "classes": missing}, **inputs) == 2
@@ -404,3 +406,41 @@ def test_a_comparison_with_no_model_names_it(run, settings, tmp_path):
     out = {"out": tmp_path / "c.json"}
     assert call(compare_models, run, out, {**options, "comparison": pairs}, scores=scores, **judged_inputs(run)) == 2
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_real_survey_is_judged_by_labels_and_its_report_has_no_truth(run, released, settings, assessed, tmp_path):
+    options = {"judged": settings.assess["judged"], "seed": SEED, "simulated": False}
+    ranked = {**options, "ranking": settings.assess["ranking"]}
+    inputs = {**judged_inputs(run), "truth": [], "scores": run.manifests("scores/probe"), "calibration": []}
+    out = {"out": tmp_path / "probe.json"}
+    assert call(assess_model, run, out, ranked, name="=probe", **inputs) == 0
+    found = json.loads(out["out"].read_text())
+    assert found["judged"]["target"].startswith("known lenses graded clear") and found["judged"]["unlisted"] is None
+    assert found["judged"]["lenses"] < assessed["probe"]["judged"]["lenses"]
+    assert list(found["completeness"]["by"]) == ["mag_r"] and "reliability" not in found
+    audit = json.loads((run.root / "assessment" / "candidates.json").read_text())
+    for key in ("unlisted", "purity"):
+        del audit[key]
+    (tmp_path / "candidates.json").write_text(json.dumps(audit))
+    counts = {**json.loads((released / "counts.json").read_text()), "simulated": False}
+    (tmp_path / "counts.json").write_text(json.dumps(counts))
+    (tmp_path / "captions.json").write_text("{}")
+    (tmp_path / "sky.png").write_bytes((released / "figures" / "sky.png").read_bytes())
+    (tmp_path / "captions.json").write_text(json.dumps({"sky": "words"}))
+    parts = {
+        "table": released / "lens_candidates.parquet",
+        "counts": tmp_path / "counts.json",
+        "assessments": [tmp_path / "probe.json"],
+        "audit": tmp_path / "candidates.json",
+        "differences": [],
+        "survey_check": [],
+        "leak_audit": [],
+        "figures": [tmp_path / "sky.png"],
+        "captions": tmp_path / "captions.json",
+        "where": '={"paths": []}',
+    }
+    out = {"report": tmp_path / "report.html", "summary": tmp_path / "summary.json"}
+    assert call(lens_report, run, out, {"models": ["probe"]}, **parts) == 0
+    page = out["report"].read_text()
+    assert "Against the truth" not in page and "Is the survey fair?" not in page and 'class="simulated"' not in page
+    assert not any("planted" in line for line in json.loads(out["summary"].read_text())["closing"])

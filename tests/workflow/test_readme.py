@@ -33,9 +33,8 @@ def typed(new_project):
         if SKIPPED.search(block):
             continue
         script = "set -eo pipefail\n" + for_tiny(block)
-        happened = subprocess.run(
-            ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False
-        )  # fmt: skip
+        place = {"cwd": project.folder, "env": project.environment}
+        happened = subprocess.run(["bash", "-c", script], **place, capture_output=True, text=True, check=False)
         done.append((block, happened))
     return project, done
 
@@ -61,7 +60,7 @@ def test_what_the_readme_promises_lies_there(typed):
     project, _ = typed
     text = for_tiny((ROOT / "README.md").read_text(encoding="utf-8"))
     table = re.search(r"^\| in `results/tiny/` .*?\n\n", text, re.M | re.S).group(0)
-    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    named = [name for row in table.strip().splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert len(named) > 10
     for name in named:
         folder = "release/lenses/" if "/" not in name and not name.startswith("settings") else ""
@@ -69,7 +68,7 @@ def test_what_the_readme_promises_lies_there(typed):
         for part in brace.group(1).split(",") if brace else [""]:
             path = project.results / (folder + (name.replace(brace.group(0), part) if brace else name))
             assert path.exists(), path
-    for name in ("similar.png", "rules.dot", "summary.tsv", "snakemake-report.html", "results.md", "pictures/graph.png"):
+    for name in "similar.png rules.dot summary.tsv snakemake-report.html results.md pictures/graph.png".split():
         assert (project.folder / name).stat().st_size > 1000, name
     assert "digraph" in (project.folder / "rules.dot").read_text()
 

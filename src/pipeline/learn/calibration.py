@@ -82,7 +82,8 @@ def _folds(object_id: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.n
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> list[dict]:
     """Return, for bins in which equally many lenses are expected, the mean probability beside the share of lenses.
 
-    Where lenses are rare, bins of equally many objects would nearly all hold none. labels, probabilities (N,). Each bin: `objects`, `lenses`, `lowest`, `highest`, `mean_probability`, `lens_share`.
+    Where lenses are rare, bins of equally many objects would nearly all hold none. labels, probabilities (N,).
+    Each bin: `objects`, `lenses`, `lowest`, `highest`, `mean_probability`, `lens_share`.
     """
     order = np.argsort(probabilities, kind="stable")
     rows = []

@@ -11,7 +11,7 @@ import yaml
 from pipeline import graph
 from pipeline.data.atomic import write_text
 from pipeline.errors import PipelineError
-from pipeline.release.words import interval
+from pipeline.release.words import in_order, interval
 
 # Files of a round's assessment that are no assessment of a model.
 OTHERS = ("comparison", "training_ratios", "survey", "candidates", "classes")
@@ -180,7 +180,7 @@ def _comparison(found: Mapping) -> list[str]:
         if "pairs" not in part:
             lines += [f"{title}: not measurable ({part['not_measurable']}).", ""]
             continue
-        measures = [name for name in part["pairs"][0] if name not in ("first", "second")]
+        measures = in_order(part["pairs"][0])
         rows = [
             [f"{pair['first']} − {pair['second']}", name.replace("_", " "), *_difference(pair[name])]
             for pair in part["pairs"]
@@ -204,9 +204,11 @@ def _completeness(models: Mapping[str, Mapping]) -> list[str]:
     best = max(models, key=lambda name: models[name]["average_precision"]["value"])
     found = models[best]["completeness"]
     lines = ["### Completeness", "", f"Of `{best}`; found means: {found['found_by']}.", ""]
-    for name, part in found["by"].items():
+    for name, title in PROPERTIES.items():
+        if (part := found["by"].get(name)) is None:
+            continue
         rows = [(f"{row['from']:g} to {row['to']:g}", share(row)) for row in part["bins"]]
-        lines += [*table((PROPERTIES[name], "found"), rows), ""]
+        lines += [*table((title, "found"), rows), ""]
         if part["outside"]:
             lines += [f"{part['outside']} lenses lie in none of these bins.", ""]
     if "unlisted" in found:

@@ -105,7 +105,7 @@ class Classes(Section):
     gradient_tolerance: float = Field(ge=0)
     normalize: bool = Field(description="divide each embedding by its length")
     rows: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
-        min_length=1, description="row -> feature sources, as of a probe; the others are compared with the first"
+        min_length=1, description="row -> feature sources, as of a probe"
     )
 
 

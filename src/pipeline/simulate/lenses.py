@@ -17,7 +17,7 @@ from pipeline.simulate.profiles import PIXEL_SCALE
 CONFIGURATIONS = ("arc", "double", "quad", "ring")
 REACH = 8.0  # arcsec: lensed light ends here, so that nothing farther out can tell a lens from its control
 _SUPERSAMPLING = 3
-_COMPACT = 0.16  # a source is compact when its half-light radius is below this many Einstein radii
+_COMPACT = 0.1  # a source is compact when its half-light radius is below this many Einstein radii
 _COUNTING_GRID = 120
 _RING = 0.1  # a source that lies within this many Einstein radii of the axis makes a ring
 

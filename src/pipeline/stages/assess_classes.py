@@ -4,6 +4,7 @@ Inputs: embeddings of all encoders named, catalogue with `known_class`. Output: 
 """
 
 import json
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -57,17 +58,19 @@ def run(job: Job) -> None:
         )
         rows[name] = {**measured, "features": features, "columns": matrix.shape[1], "l2": chosen}
         job.log.event("row", name=name, auc=f"{measured['auc']:.4f}", low=measured["low"], high=measured["high"])
+    differences = _differences(labels, scores, fold, cell, judged, seed)
     found = {
         "positive": settings.positive,
         "negative": settings.negative,
         "folds": settings.folds,
         "confidence": judged.confidence,
         "rows": rows,
-        "differences": _differences(labels, scores, fold, cell, judged, seed),
+        "differences": differences,
         "closing": [
             f"{settings.positive} against {settings.negative} ({labels.sum()} and {(~labels).sum()} objects, "
             f"{settings.folds} folds by sky cell, {judged.confidence:.0%} intervals):",
             *(f"  {name}: AUC {row['auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for name, row in rows.items()),
+            *(f"  {_difference_text(row)}" for row in differences),
         ],
     }
     write_text(job.out["out"], json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -75,17 +78,22 @@ def run(job: Job) -> None:
 
 
 def _differences(labels, scores, fold, cell, judged: Judged, seed: int) -> list[dict]:
-    """Return the AUC of the first row less that of each other row, with paired bootstrap intervals over cells."""
-    first, *others = scores
-    copies = list(draws(labels, cell, judged.bootstrap, seed, "auc"))
-    drawn = {name: np.array([auc_within_folds(labels, scores[name], fold, one) for one in copies]) for name in scores}
+    """Return for each pair of rows the AUC of the better one less that of the other, with paired intervals."""
     ones = np.ones(len(labels))
+    value = {name: auc_within_folds(labels, one, fold, ones) for name, one in scores.items()}
+    copies = list(draws(labels, cell, judged.bootstrap, seed, "auc"))
+    drawn = {name: np.array([auc_within_folds(labels, one, fold, of) for of in copies]) for name, one in scores.items()}
     rows = []
-    for other in others:
-        low, high = percentile_interval(drawn[first] - drawn[other], judged.confidence)
-        value, than = (auc_within_folds(labels, scores[name], fold, ones) for name in (first, other))
-        rows.append({"first": first, "second": other, "difference": value - than, "low": low, "high": high})
+    for first, second in combinations(sorted(scores, key=lambda name: (-value[name], name)), 2):
+        low, high = percentile_interval(drawn[first] - drawn[second], judged.confidence)
+        gap = value[first] - value[second]
+        rows.append({"first": first, "second": second, "difference": gap, "low": low, "high": high})
     return rows
+
+
+def _difference_text(row: dict) -> str:
+    gap = f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+    return f"{row['first']} less {row['second']}: {gap}"
 
 
 def main(argv=None) -> int:

@@ -6,7 +6,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from pipeline.data.atomic import atomic
 
@@ -31,7 +33,6 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.7,
-    "savefig.facecolor": "white",
 }
 
 
@@ -52,7 +53,7 @@ class Marks:
 
 def new(width: float, height: float, rows: int = 1, columns: int = 1, **options) -> tuple[Figure, list[Axes]]:
     """Return a figure of width x height inches (without the strip of marks) and its axes, row by row."""
-    figure = Figure(figsize=(width, height + STRIP_INCH), layout="constrained")
+    figure = Figure(figsize=(width, height + STRIP_INCH), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(rect=(0, 0, 1, height / (height + STRIP_INCH)))
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, list(axes.flat)
@@ -72,8 +73,11 @@ def save(figure: Figure, marks: Marks, path: Path) -> None:
     if marks.simulated:
         box = {"boxstyle": "round,pad=0.25", "facecolor": "#FFF3CD", "edgecolor": "#B8860B", "linewidth": 0.8}
         figure.text(0.988, line, "SIMULATED", ha="right", color="#7A5A00", weight="bold", bbox=box, **words)
+    # `Figure.savefig` lays the figure out and draws it twice.
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+        imsave(temporary, np.asarray(canvas.buffer_rgba()), format="png", dpi=DPI, metadata={"Software": None})
 
 
 def bars(value, low, high) -> np.ndarray:
@@ -88,7 +92,7 @@ def mosaic(rows: int, columns: int, cell: float, title: float) -> tuple[Figure, 
     The places are fixed: matplotlib's own layout takes seconds for some dozens of axes.
     """
     width, height = columns * cell, rows * (cell + title) + STRIP_INCH
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), dpi=DPI)
     axes = []
     for number in range(rows * columns):
         row, column = divmod(number, columns)
