@@ -62,7 +62,7 @@ def test_first_grading_follows_the_features(truth, survey, changed):
     rows = truth.iloc[index[np.isfinite(distance)]]
     states = lists.visibility.visibility[np.isfinite(distance)].to_numpy()
     assert set(states) == {"clear", "unclear", "not_visible"}
-    clear = rows.visible & (rows.arc_snr >= 1.6 * survey.lenses.visible_snr)
+    clear = rows.visible & (rows.arc_snr >= 1.2 * survey.lenses.visible_snr)
     agreement = np.mean((states == "clear") == clear.to_numpy())
     assert agreement > 0.99
     wrong = known(truth, [(0, -5)], changed(known__grading_error=0.5), 7, 1).visibility.visibility

@@ -13,38 +13,8 @@ JUDGED = {
     "labels": f"{IMAGES}/labels.ecsv",
     "truth": TRUTH,
 }
-JUDGED_ARGUMENTS = (
-    " --catalogue {input.catalogue:q} --splits {input.splits:q} --labels {input.labels:q} --truth {input.truth:q}"
-)
 # What stands beside the assessments of the models in the same folder.
 RESERVED = ("comparison", "training_ratios", "survey", "candidates", "classes")
-
-
-def assess_payload(**sections):
-    """Settings of an assessing stage: who is judged, and its own section."""
-    return graph.payload(judged=S.assess.judged, seed=S.seed, simulated=SIMULATED, **sections)
-
-
-def scores_of(number, models, tranches):
-    """Manifests of the scores of some models in a round."""
-    return [
-        f"{IMAGES}/round-{number}/scores/{model}/{batch}.json" for model in models for batch in batches(tranches)
-    ]
-
-
-def compared_models():
-    """Models that the comparisons of the settings name, in the order of the settings."""
-    named = {name for pair in S.assess.comparison.pairs for name in (pair.first, pair.second)}
-    return [name for name in S.models if name in named]
-
-
-def assessments(number):
-    """What is assessed in a round before people grade it."""
-    names = list(S.models) if S.assess.ranking else []
-    names += ["comparison"] if S.assess.comparison else []
-    names += ["training_ratios"] if S.assess.training_ratios else []
-    names += ["survey"] if S.assess.survey and SIMULATED else []
-    return [f"{IMAGES}/round-{number}/assessment/{name}.json" for name in names]
 
 
 rule assess_model:
@@ -58,15 +28,17 @@ rule assess_model:
         model=one_of([name for name in S.models if name not in RESERVED]),
     params:
         *code("assess_model"),
+        work=WORK,
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking),
     log: f"{WORK}/logs/assess_model/{{round}}-{{model}}.log",
     resources:
         mem_mb=3000,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.assess_model --scores {input.scores:q}" + JUDGED_ARGUMENTS +
+        "python -m pipeline.stages.assess_model --scores {input.scores:q}"
+        " --catalogue {input.catalogue:q} --splits {input.splits:q} --labels {input.labels:q} --truth {input.truth:q}"
         " --calibration {input.calibration:q} --out {output:q} --name {wildcards.model}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule compare_models:
@@ -77,14 +49,16 @@ rule compare_models:
     output: f"{ASSESSMENT}/comparison.json",
     params:
         *code("compare_models"),
+        work=WORK,
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking, comparison=S.assess.comparison),
     log: f"{WORK}/logs/compare_models/{{round}}.log",
     resources:
         mem_mb=3000,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.compare_models --scores {input.scores:q}" + JUDGED_ARGUMENTS +
-        " --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        "python -m pipeline.stages.compare_models --scores {input.scores:q}"
+        " --catalogue {input.catalogue:q} --splits {input.splits:q} --labels {input.labels:q} --truth {input.truth:q}"
+        " --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule training_ratios:
@@ -96,6 +70,7 @@ rule training_ratios:
     output: f"{ASSESSMENT}/training_ratios.json",
     params:
         *code("training_ratios"),
+        work=WORK,
         settings=lambda wildcards: assess_payload(
             training_ratios=S.assess.training_ratios,
             model=S.models[S.assess.training_ratios.model],
@@ -108,8 +83,8 @@ rule training_ratios:
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.training_ratios --embeddings {input.embeddings:q} --sample {input.sample:q}"
-        + JUDGED_ARGUMENTS +
-        " --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --catalogue {input.catalogue:q} --splits {input.splits:q} --labels {input.labels:q} --truth {input.truth:q}"
+        " --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule assess_survey:
@@ -120,6 +95,7 @@ rule assess_survey:
     output: f"{ASSESSMENT}/survey.json",
     params:
         *code("assess_survey"),
+        work=WORK,
         settings=lambda wildcards: assess_payload(honesty=S.assess.survey, nside=S.splits.nside),
     log: f"{WORK}/logs/assess_survey/{{round}}.log",
     resources:
@@ -127,8 +103,9 @@ rule assess_survey:
         runtime=240,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.assess_survey --images {input.images:q}" + JUDGED_ARGUMENTS +
-        " --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        "python -m pipeline.stages.assess_survey --images {input.images:q}"
+        " --catalogue {input.catalogue:q} --splits {input.splits:q} --labels {input.labels:q} --truth {input.truth:q}"
+        " --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule assess_candidates:
@@ -145,13 +122,14 @@ rule assess_candidates:
     output: f"{ASSESSMENT}/candidates.json",
     params:
         *code("assess_candidates"),
+        work=WORK,
         settings=lambda wildcards: assess_payload(
             ingest=S.ingest,
             survey={"kind": "simulated"} if SIMULATED else S.survey.plain(),
             system_arcsec=S.rank.system_arcsec,
         ),
         rows=lambda wildcards: graph.rows_json(ROWS),
-        root=f"{RESULTS}/survey",
+        root=lambda wildcards: f"{RESULTS}/survey",
     log: f"{WORK}/logs/assess_candidates/{{round}}.log",
     resources:
         mem_mb=4000,
@@ -160,7 +138,7 @@ rule assess_candidates:
         "python -m pipeline.stages.assess_candidates --candidates {input.candidates:q} --grades {input.grades:q}"
         " --labels {input.labels:q} --sample {input.sample:q} --scores {input.scores:q}"
         " --catalogue {input.catalogue:q} --survey {input.survey:q} --truth {input.truth:q} --out {output:q}"
-        " --rows {params.rows:q} --root {params.root:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --rows {params.rows:q} --root {params.root:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if S.assess.classes:
@@ -177,6 +155,7 @@ if S.assess.classes:
         output: f"{ASSESSMENT}/classes.json",
         params:
             *code("assess_classes"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(
                 judged=S.assess.judged, classes=S.assess.classes, seed=S.seed, nside=S.splits.nside
             ),
@@ -186,4 +165,4 @@ if S.assess.classes:
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.assess_classes --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
-            " --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"

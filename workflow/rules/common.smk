@@ -1,5 +1,6 @@
 """Settings, names of files and the list of shards: what every chapter uses. No rules."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -138,3 +139,84 @@ def waiting_arguments():
     missing = " ".join(missing_sheets(WAITING))
     configs = " ".join(f"--configfile {name}" for name in workflow.overwrite_configfiles)
     return f"--page {folder}/batch.html --sheet {folder}/batch.csv --missing {missing} --command 'snakemake --cores all {configs}'"
+
+
+def probe_embeddings(model, names):
+    """Manifests of the embeddings that a probe reads, for some batches."""
+    return [f"{IMAGES}/embeddings/{encoder}/{batch}.json" for encoder in encoders_of_probe(model) for batch in names]
+
+
+def assess_payload(**sections):
+    """Settings of an assessing stage: who is judged, and its own section."""
+    return graph.payload(judged=S.assess.judged, seed=S.seed, simulated=SIMULATED, **sections)
+
+
+def scores_of(number, models, tranches):
+    """Manifests of the scores of some models in a round."""
+    return [
+        f"{IMAGES}/round-{number}/scores/{model}/{batch}.json" for model in models for batch in batches(tranches)
+    ]
+
+
+def compared_models():
+    """Models that the comparisons of the settings name, in the order of the settings."""
+    named = {name for pair in S.assess.comparison.pairs for name in (pair.first, pair.second)}
+    return [name for name in S.models if name in named]
+
+
+def assessments(number):
+    """What is assessed in a round before people grade it."""
+    names = list(S.models) if S.assess.ranking else []
+    names += ["comparison"] if S.assess.comparison else []
+    names += ["training_ratios"] if S.assess.training_ratios else []
+    names += ["survey"] if S.assess.survey and SIMULATED else []
+    return [f"{IMAGES}/round-{number}/assessment/{name}.json" for name in names]
+
+
+def short_digest(text):
+    """The first half of a sha256, as the headers of products show it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def code_digest():
+    """Digest of the code on which the published table depends."""
+    networks = [network_of(model) for model in models_of("finder")]
+    return short_digest("\n".join(sorted({line for stage in TABLE_STAGES for line in code(stage, *networks)})))
+
+
+def specz_tables():
+    """Tables of spectroscopic redshifts; a simulated tranche has its own."""
+    paths = [table.path for table in S.release.spectroscopic]
+    return [path.format(tranche=tranche) for tranche in TRANCHES for path in paths] if SIMULATED else paths
+
+
+def histories(number):
+    """Curves of all that was trained."""
+    trained = [f"{IMAGES}/encoders/{name}/history.csv" for name in TRAINED]
+    return trained + [f"{IMAGES}/round-{number}/models/{name}/history.csv" for name in PROBES + FINDERS]
+
+
+def assessment(name, wanted):
+    """An assessment of the last graded round, or nothing where the settings switch it off."""
+    return [f"{IMAGES}/round-{LAST}/assessment/{name}.json"] if wanted else []
+
+
+def of_graded(name):
+    """A file of each graded round."""
+    return [f"{IMAGES}/round-{number}/{name}" for number in GRADED]
+
+
+def whole_run():
+    """What a run makes beside its release."""
+    made = [f"{RESULTS}/settings.yaml", *([f"{RESULTS}/shards.tsv"] if SIMULATED else [])]
+    made += [path for encoder in S.encoders for path in dataset(f"embeddings/{encoder}")]
+    if S.similarity:
+        made += [f"{IMAGES}/neighbours/{encoder}/manifest.json" for encoder in S.encoders if encoder not in UNTRAINED]
+    if S.labels:
+        made += [f"{IMAGES}/leak_audit.json"]
+    if S.assess.classes:
+        made += [f"{IMAGES}/round-1/assessment/classes.json"]
+    for number in [*GRADED, *([WAITING] if WAITING else [])]:
+        made += assessments(number)
+        made += [f"{IMAGES}/round-{number}/batch/{name}" for name in ("batch.html", "batch.csv", "manifest.json")]
+    return made

@@ -21,12 +21,13 @@ rule fit_augmentation:
         figure=f"{IMAGES}/augmentation.png",
     params:
         *code("fit_augmentation"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(augmentation=S.augmentation, seed=S.seed),
     log: f"{WORK}/logs/fit_augmentation.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.fit_augmentation --catalogue {input.catalogue:q} --splits {input.splits:q}"
-        " --out {output.out:q} --figure {output.figure:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --out {output.out:q} --figure {output.figure:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule pretrain:
@@ -43,6 +44,7 @@ rule pretrain:
         encoder=one_of(TRAINED),
     params:
         *code("pretrain"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(
             encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
@@ -56,7 +58,7 @@ rule pretrain:
         "python -m pipeline.stages.pretrain --images {input.images:q} --catalogue {input.catalogue:q}"
         " --splits {input.splits:q} --augmentation {input.augmentation:q} --weights {output.weights:q}"
         " --history {output.history:q} --name {wildcards.encoder}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule init_encoder:
@@ -72,6 +74,7 @@ rule init_encoder:
         encoder=one_of(UNTRAINED),
     params:
         *code("init_encoder"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(
             encoder=S.encoders[wildcards.encoder], pretraining=S.pretraining, seed=S.seed
         ),
@@ -83,7 +86,7 @@ rule init_encoder:
     shell:
         "python -m pipeline.stages.init_encoder --images {input.images:q} --catalogue {input.catalogue:q}"
         " --splits {input.splits:q} --weights {output.weights:q} --history {output.history:q}"
-        " --name {wildcards.encoder} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule import_encoder:
@@ -96,12 +99,13 @@ rule import_encoder:
         encoder=one_of(GIVEN_WEIGHTS),
     params:
         *code("import_encoder"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(encoder=S.encoders[wildcards.encoder]),
     log: f"{WORK}/logs/import_encoder/{{encoder}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.import_encoder --published {input.published:q} --weights {output.weights:q}"
-        " --name {wildcards.encoder} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule embed:
@@ -114,6 +118,7 @@ rule embed:
         encoder=one_of(TRAINED + UNTRAINED + GIVEN_WEIGHTS),
     params:
         *code("embed"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(embed=S.embed),
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
@@ -123,7 +128,7 @@ rule embed:
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.embed --images {input.images:q} --weights {input.weights:q} --out {output:q}"
-        " --name {wildcards.encoder} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule import_embeddings:
@@ -137,8 +142,9 @@ rule import_embeddings:
         encoder=one_of(GIVEN_EMBEDDINGS),
     params:
         *code("import_embeddings"),
+        work=WORK,
     log: f"{WORK}/logs/import_embeddings/{{encoder}}-{{batch}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.import_embeddings --images {input.images:q} --embeddings {input.embeddings:q}"
-        " --ids {input.ids:q} --out {output:q} --name {wildcards.encoder} --work {WORK} --log {log:q}"
+        " --ids {input.ids:q} --out {output:q} --name {wildcards.encoder} --work {params.work} --log {log:q}"

@@ -23,6 +23,7 @@ rule rank:
     output: f"{ROUND}/candidates.ecsv",
     params:
         *code("rank"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(rank=S.rank, searches=[search.plain() for search in S.searches], labels=S.labels),
         models=lambda wildcards: graph.payload(names=S.rank.models if S.rank else []),
     log: f"{WORK}/logs/rank-{{round}}.log",
@@ -33,7 +34,7 @@ rule rank:
         "python -m pipeline.stages.rank --scores {input.scores:q} --calibrations {input.calibrations:q}"
         " --neighbours {input.neighbours:q} --catalogue {input.catalogue:q} --labels {input.labels:q}"
         " --sample {input.sample:q} --lists {input.lists:q} --out {output:q} --models {params.models:q}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule grading_batch:
@@ -47,13 +48,15 @@ rule grading_batch:
         manifest=f"{ROUND}/batch/manifest.json",
     params:
         *code("grading_batch"),
+        run=RUN,
+        work=WORK,
         settings=lambda wildcards: graph.payload(grading=S.grading, seed=S.seed),
     log: f"{WORK}/logs/grading_batch-{{round}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.grading_batch --candidates {input.candidates:q} --images {input.images:q}"
-        " --html {output.html:q} --csv {output.csv:q} --manifest {output.manifest:q} --run {RUN} --round {wildcards.round}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --html {output.html:q} --csv {output.csv:q} --manifest {output.manifest:q} --run {params.run} --round {wildcards.round}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if SIMULATED:
@@ -66,12 +69,13 @@ if SIMULATED:
         output: f"{ROUND}/simulated/{{grader}}.csv",
         params:
             *code("simulated_grades"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(grader=S.grading.grader(wildcards.grader), rule=S.grading.rule, seed=S.seed),
         log: f"{WORK}/logs/simulated_grades/{{round}}-{{grader}}.log",
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.simulated_grades --manifest {input.manifest:q} --truth {input.truth:q}"
-            " --out {output:q} --name {wildcards.grader} --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --out {output:q} --name {wildcards.grader} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule import_grades:
@@ -82,9 +86,10 @@ rule import_grades:
     output: f"{ROUND}/grades.ecsv",
     params:
         *code("import_grades"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(grading=S.grading),
     log: f"{WORK}/logs/import_grades-{{round}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.import_grades --manifest {input.manifest:q} --sheets {input.sheets:q} --out {output:q}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"

@@ -10,10 +10,11 @@ rule splits:
     output: f"{IMAGES}/splits.parquet",
     params:
         *code("splits"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(splits=S.splits, seed=S.seed),
     log: f"{WORK}/logs/splits.log",
     conda: ENVIRONMENT
-    shell: "python -m pipeline.stages.splits --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+    shell: "python -m pipeline.stages.splits --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if S.labels:
@@ -27,6 +28,7 @@ if S.labels:
         output: f"{IMAGES}/labels.ecsv",
         params:
             *code("labels"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(labels=S.labels),
         log: f"{WORK}/logs/labels.log",
         resources:
@@ -35,7 +37,7 @@ if S.labels:
         shell:
             "python -m pipeline.stages.labels --catalogue {input.catalogue:q} --lists {input.lists:q}"
             " --visibility {input.visibility:q} --out {output:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule sample:
         message: "Round {wildcards.round}: choose lenses and non-lenses for training and judging"
@@ -48,6 +50,7 @@ if S.labels:
         output: f"{IMAGES}/round-{{round}}/sample.parquet",
         params:
             *code("sample"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(sample=S.sample, splits=S.splits, seed=S.seed),
         log: f"{WORK}/logs/sample-{{round}}.log",
         resources:
@@ -56,7 +59,7 @@ if S.labels:
         shell:
             "python -m pipeline.stages.sample --catalogue {input.catalogue:q} --labels {input.labels:q}"
             " --splits {input.splits:q} --grades {input.grades:q} --confusers {input.confusers:q} --out {output:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule leak_audit:
         message: "Audit: nothing that is judged was seen before"
@@ -68,6 +71,7 @@ if S.labels:
         output: f"{IMAGES}/leak_audit.json",
         params:
             *code("leak_audit"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(splits=S.splits, sample=S.sample, pretraining=S.pretraining, seed=S.seed),
         log: f"{WORK}/logs/leak_audit.log",
         resources:
@@ -76,4 +80,4 @@ if S.labels:
         shell:
             "python -m pipeline.stages.leak_audit --catalogue {input.catalogue:q} --labels {input.labels:q}"
             " --splits {input.splits:q} --sample {input.sample:q} --out {output:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"

@@ -12,11 +12,6 @@ MODEL = f"{IMAGES}/round-{{round}}/models/{{model}}"
 SCORES = f"{IMAGES}/round-{{round}}/scores/{{model}}"
 
 
-def probe_embeddings(model, names):
-    """Manifests of the embeddings that a probe reads, for some batches."""
-    return [f"{IMAGES}/embeddings/{encoder}/{batch}.json" for encoder in encoders_of_probe(model) for batch in names]
-
-
 rule train_probe:
     message: "Round {wildcards.round}: train the linear probe {wildcards.model}"
     input:
@@ -30,6 +25,7 @@ rule train_probe:
         model=one_of(PROBES),
     params:
         *code("train_probe"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model], seed=S.seed),
     log: f"{WORK}/logs/train_probe/{{round}}-{{model}}.log",
     threads: 1
@@ -40,7 +36,7 @@ rule train_probe:
     shell:
         "python -m pipeline.stages.train_probe --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
         " --sample {input.sample:q} --weights {output.weights:q} --history {output.history:q}"
-        " --name {wildcards.model} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --name {wildcards.model} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule score_probe:
@@ -54,6 +50,7 @@ rule score_probe:
         model=one_of(PROBES),
     params:
         *code("score_probe"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
     log: f"{WORK}/logs/score_probe/{{round}}-{{model}}-{{batch}}.log",
     resources:
@@ -62,7 +59,7 @@ rule score_probe:
     shell:
         "python -m pipeline.stages.score_probe --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
         " --weights {input.weights:q} --out {output:q} --name {wildcards.model}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule train_finder:
@@ -77,6 +74,7 @@ rule train_finder:
     wildcard_constraints:
         model=one_of(FINDERS),
     params:
+        work=WORK,
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model], augmentation=S.augmentation, seed=S.seed),
         code=lambda wildcards: code("train_finder", network_of(wildcards.model)),
         network=lambda wildcards: network_of(wildcards.model),
@@ -89,7 +87,7 @@ rule train_finder:
     shell:
         "python -m pipeline.stages.train_finder --images {input.images:q} --sample {input.sample:q}"
         " --augmentation {input.augmentation:q} --weights {output.weights:q} --history {output.history:q}"
-        " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {WORK} --log {log:q}"
+        " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
 
 
 rule score_finder:
@@ -101,6 +99,7 @@ rule score_finder:
     wildcard_constraints:
         model=one_of(FINDERS),
     params:
+        work=WORK,
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
         code=lambda wildcards: code("score_finder", network_of(wildcards.model)),
         network=lambda wildcards: network_of(wildcards.model),
@@ -112,7 +111,7 @@ rule score_finder:
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.score_finder --images {input.images:q} --weights {input.weights:q} --out {output:q}"
-        " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {WORK} --log {log:q}"
+        " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
 
 
 rule import_scores:
@@ -125,12 +124,13 @@ rule import_scores:
         model=one_of(GIVEN_SCORES),
     params:
         *code("import_scores"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model]),
     log: f"{WORK}/logs/import_scores/{{round}}-{{model}}-{{batch}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.import_scores --catalogue {input.catalogue:q} --published {input.published:q}"
-        " --out {output:q} --name {wildcards.model} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --out {output:q} --name {wildcards.model} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule calibrate:
@@ -141,9 +141,10 @@ rule calibrate:
     output: f"{MODEL}/calibration.json",
     params:
         *code("calibrate"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(calibrate=S.calibrate, seed=S.seed),
     log: f"{WORK}/logs/calibrate/{{round}}-{{model}}.log",
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.calibrate --scores {input.scores:q} --sample {input.sample:q} --out {output:q}"
-        " --name {wildcards.model} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --name {wildcards.model} --settings {params.settings:q} --work {params.work} --log {log:q}"

@@ -5,8 +5,6 @@ OUTPUTS  release/index.html, release/lenses/{lens_candidates.{fits,ecsv,vot,parq
          figures/*.png,report.html,summary.json}
 """
 
-import hashlib
-
 LENSES = f"{RESULTS}/release/lenses"
 TABLES = ("fits", "ecsv", "vot", "parquet")
 # Figure -> the group under which `snakemake --report` lists it.
@@ -38,55 +36,6 @@ TABLE_STAGES = (
 )  # fmt: skip
 
 
-def short_digest(text):
-    """The first half of a sha256, as the headers of products show it."""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def code_digest():
-    """Digest of the code on which the published table depends."""
-    networks = [network_of(model) for model in models_of("finder")]
-    return short_digest("\n".join(sorted({line for stage in TABLE_STAGES for line in code(stage, *networks)})))
-
-
-def specz_tables():
-    """Tables of spectroscopic redshifts; a simulated tranche has its own."""
-    paths = [table.path for table in S.release.spectroscopic]
-    return [path.format(tranche=tranche) for tranche in TRANCHES for path in paths] if SIMULATED else paths
-
-
-def histories(number):
-    """Curves of all that was trained."""
-    trained = [f"{IMAGES}/encoders/{name}/history.csv" for name in TRAINED]
-    return trained + [f"{IMAGES}/round-{number}/models/{name}/history.csv" for name in PROBES + FINDERS]
-
-
-def assessment(name, wanted):
-    """An assessment of the last graded round, or nothing where the settings switch it off."""
-    return [f"{IMAGES}/round-{LAST}/assessment/{name}.json"] if wanted else []
-
-
-def of_graded(name):
-    """A file of each graded round."""
-    return [f"{IMAGES}/round-{number}/{name}" for number in GRADED]
-
-
-def whole_run():
-    """What a run makes beside its release."""
-    made = [f"{RESULTS}/settings.yaml", *([f"{RESULTS}/shards.tsv"] if SIMULATED else [])]
-    made += [path for encoder in S.encoders for path in dataset(f"embeddings/{encoder}")]
-    if S.similarity:
-        made += [f"{IMAGES}/neighbours/{encoder}/manifest.json" for encoder in S.encoders if encoder not in UNTRAINED]
-    if S.labels:
-        made += [f"{IMAGES}/leak_audit.json"]
-    if S.assess.classes:
-        made += [f"{IMAGES}/round-1/assessment/classes.json"]
-    for number in [*GRADED, *([WAITING] if WAITING else [])]:
-        made += assessments(number)
-        made += [f"{IMAGES}/round-{number}/batch/{name}" for name in ("batch.html", "batch.csv", "manifest.json")]
-    return made
-
-
 RELEASED = []
 if S.release and GRADED:
     SHOWN = [
@@ -107,11 +56,6 @@ if S.release and GRADED:
         "survey_check": assessment("survey", S.assess.survey and SIMULATED),
         "audit": f"{IMAGES}/round-{LAST}/assessment/candidates.json",
     }
-    ASSESSED_ARGUMENTS = (
-        " --table {input.table:q} --counts {input.counts:q} --assessments {input.assessments:q}"
-        " --differences {input.differences:q} --survey-check {input.survey_check:q}"
-        " --audit {input.audit:q}"
-    )
 
     rule release_lenses:
         message: "Publish the graded lens candidates"
@@ -127,12 +71,15 @@ if S.release and GRADED:
             counts=f"{LENSES}/counts.json",
         params:
             *code("release_lenses"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(
                 release=S.release,
                 simulated=SIMULATED,
                 system_arcsec=S.rank.system_arcsec,
                 confidence=S.assess.judged.confidence,
             ),
+            run=RUN,
+            survey=S.survey.kind,
             digest=short_digest(graph.payload(**S.plain())),
             digest_of_code=code_digest(),
         log: f"{WORK}/logs/release_lenses.log",
@@ -143,9 +90,9 @@ if S.release and GRADED:
             "python -m pipeline.stages.release_lenses --candidates {input.candidates:q} --grades {input.grades:q}"
             " --catalogue {input.catalogue:q} --specz {input.specz:q} --fits {output.fits:q} --ecsv {output.ecsv:q}"
             " --vot {output.vot:q} --parquet {output.parquet:q} --regions {output.regions:q}"
-            " --footprint {output.footprint:q} --counts {output.counts:q} --run {RUN} --survey {S.survey.kind}"
+            " --footprint {output.footprint:q} --counts {output.counts:q} --run {params.run} --survey {params.survey}"
             " --digest {params.digest} --code {params.digest_of_code}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule lens_figures:
         message: "Draw the figures of the lens candidates"
@@ -171,6 +118,7 @@ if S.release and GRADED:
             },
         params:
             *code("lens_figures"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(gallery=S.release.gallery, models=list(S.models)),
             figures=lambda wildcards, output: " ".join(
                 f"--{name.replace('_', '-')} {LENSES}/figures/{name}.png" for name in SHOWN
@@ -180,10 +128,14 @@ if S.release and GRADED:
             mem_mb=4000,
         conda: ENVIRONMENT
         shell:
-            "python -m pipeline.stages.lens_figures" + ASSESSED_ARGUMENTS + " --ratios {input.ratios:q}"
+            "python -m pipeline.stages.lens_figures"
+            " --table {input.table:q} --counts {input.counts:q} --assessments {input.assessments:q}"
+            " --differences {input.differences:q} --survey-check {input.survey_check:q}"
+            " --audit {input.audit:q}"
+            " --ratios {input.ratios:q}"
             " --candidates {input.candidates:q} --neighbours {input.neighbours:q} --catalogue {input.catalogue:q}"
             " --images {input.images:q} --histories {input.histories:q} --captions {output.captions:q} {params.figures}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule lens_report:
         message: "Write the report of the lens candidates"
@@ -199,15 +151,19 @@ if S.release and GRADED:
             summary=f"{LENSES}/summary.json",
         params:
             *code("lens_report"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(models=list(S.models)),
             where=lambda wildcards: graph.payload(paths=[f"{RESULTS}/release/index.html", f"{LENSES}/lens_candidates.fits"]),
         log: f"{WORK}/logs/lens_report.log",
         conda: ENVIRONMENT
         shell:
-            "python -m pipeline.stages.lens_report" + ASSESSED_ARGUMENTS +
+            "python -m pipeline.stages.lens_report"
+            " --table {input.table:q} --counts {input.counts:q} --assessments {input.assessments:q}"
+            " --differences {input.differences:q} --survey-check {input.survey_check:q}"
+            " --audit {input.audit:q}"
             " --leak-audit {input.leak_audit:q} --figures {input.figures:q} --captions {input.captions:q}"
             " --report {output.report:q} --summary {output.summary:q} --where {params.where:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule release_index:
         message: "Write the entrance to the release"
@@ -216,11 +172,12 @@ if S.release and GRADED:
         output: f"{RESULTS}/release/index.html",
         params:
             *code("release_index"),
+            work=WORK,
         log: f"{WORK}/logs/release_index.log",
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.release_index --summaries {input.summaries:q} --out {output:q}"
-            " --work {WORK} --log {log:q}"
+            " --work {params.work} --log {log:q}"
 
 
 rule lenses:

@@ -13,6 +13,7 @@ rule similarity:
     output: f"{IMAGES}/neighbours/{{encoder}}/manifest.json",
     params:
         *code("similarity"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(similarity=S.similarity),
     log: f"{WORK}/logs/similarity/{{encoder}}.log",
     threads: S.similarity.threads if S.similarity else 1
@@ -22,4 +23,4 @@ rule similarity:
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.similarity --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
-        " --out {output:q} --name {wildcards.encoder} --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --out {output:q} --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"

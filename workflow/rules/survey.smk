@@ -11,10 +11,11 @@ rule write_settings:
     output: f"{RESULTS}/settings.yaml",
     params:
         *code("write_settings"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(**S.plain()),
     log: f"{WORK}/logs/write_settings.log",
     conda: ENVIRONMENT
-    shell: "python -m pipeline.stages.write_settings --out {output:q} --settings {params.settings:q} --work {WORK} --log {log:q}"
+    shell: "python -m pipeline.stages.write_settings --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if SIMULATED:
@@ -24,10 +25,11 @@ if SIMULATED:
         output: f"{RESULTS}/shards.tsv",
         params:
             *code("list_shards"),
+            work=WORK,
             rows=graph.rows_json(ROWS),
         log: f"{WORK}/logs/list_shards.log",
         conda: ENVIRONMENT
-        shell: "python -m pipeline.stages.list_shards --out {output:q} --rows {params.rows:q} --work {WORK} --log {log:q}"
+        shell: "python -m pipeline.stages.list_shards --out {output:q} --rows {params.rows:q} --work {params.work} --log {log:q}"
 
     rule simulate_catalogues:
         message: "Simulated tranche {wildcards.tranche}: truth, lists of known lenses, table of bricks"
@@ -40,6 +42,7 @@ if SIMULATED:
             bricks=f"{RESULTS}/survey/tranche-{{tranche}}/survey-bricks.fits.gz",
         params:
             *code("simulate_catalogues"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
@@ -51,13 +54,14 @@ if SIMULATED:
             "python -m pipeline.stages.simulate_catalogues --truth {output.truth:q} --list-a {output.list_a:q}"
             " --list-b {output.list_b:q} --visibility {output.visibility:q} --specz {output.specz:q}"
             " --bricks {output.bricks:q} --tranche {wildcards.tranche} --rows {params.rows:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
     rule simulate_survey:
         message: "Simulated survey {wildcards.batch}: sweeps, photometric redshifts, coadd bricks"
         output: f"{RESULTS}/survey/{{batch}}.json",
         params:
             *code("simulate_survey"),
+            work=WORK,
             settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
             rows=lambda wildcards: rows_of(batch=wildcards.batch),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
@@ -67,7 +71,7 @@ if SIMULATED:
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.simulate_survey --out {output:q} --rows {params.rows:q}"
-            " --settings {params.settings:q} --work {WORK} --log {log:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 rule ingest:
@@ -80,6 +84,7 @@ rule ingest:
         images=f"{IMAGES}/shards/{{batch}}.json",
     params:
         *code("ingest"),
+        work=WORK,
         settings=lambda wildcards: graph.payload(survey=S.survey, ingest=S.ingest),
         rows=lambda wildcards: rows_of(batch=wildcards.batch),
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
@@ -91,4 +96,4 @@ rule ingest:
     shell:
         "python -m pipeline.stages.ingest --survey {input.survey:q} --catalogue {output.catalogue:q}"
         " --images {output.images:q} --rows {params.rows:q} --root {params.root:q}"
-        " --settings {params.settings:q} --work {WORK} --log {log:q}"
+        " --settings {params.settings:q} --work {params.work} --log {log:q}"

@@ -11,7 +11,7 @@ from pipeline.settings.simulation import Simulated
 _CONFUSED = ("ring", "merger", "companion", "spiral")  # classes that people have taken for lenses
 _BOUNDARY = 32.375  # declination north of which the northern release counts (in the northern Galactic sky)
 _SEEN_NEARBY = 12.0  # arcsec: a grader who looks at a wrong position still sees a lens that near
-_CLEAR = 1.6  # times the limit of visibility
+_CLEAR = 1.2  # times the limit of visibility
 
 
 @dataclass(frozen=True)
