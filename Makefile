@@ -25,7 +25,8 @@ demo: setup
 	$(BIN)/snakemake --cores all
 
 test: setup-test
-	$(BIN)/python -m pytest -m "not graph"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph" --ignore tests/workflow --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not graph" tests/workflow
 
 test-graph: setup-test
 	$(BIN)/python -m pytest -m graph tests/workflow

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from lenstronomy.LensModel.lens_model import LensModel
+from lenstronomy.LightModel.light_model import LightModel
 
 from pipeline.simulate import lenses
 from pipeline.simulate.profiles import PIXEL_SCALE
@@ -20,14 +22,23 @@ NONE = np.zeros((0, 3))
 
 
 def test_sersic_flux_is_the_integral():
-    light = lenses._light()
     side = np.linspace(-6, 6, 1501)
     x, y = np.meshgrid(side, side)
     for index in (0.7, 1.0, 2.0):
-        shape = {"R_sersic": 0.4, "n_sersic": index, "e1": 0.2, "e2": -0.1}
-        parameters = {"amp": 1.0, "center_x": 0, "center_y": 0, **shape}
-        total = light.surface_brightness(x.ravel(), y.ravel(), [parameters]).sum() * (side[1] - side[0]) ** 2
+        shape = {"R_sersic": 0.4, "n_sersic": index, "e1": 0.2, "e2": -0.1, "center_x": 0, "center_y": 0}
+        light = LightModel(["SERSIC_ELLIPSE"]).surface_brightness(x.ravel(), y.ravel(), [{"amp": 1.0, **shape}])
+        total = light.sum() * (side[1] - side[0]) ** 2
         assert lenses.sersic_flux(0.4, index) == pytest.approx(total, rel=0.01)
+
+
+@pytest.mark.parametrize("power_law", [False, True])
+def test_rays_are_those_of_lenstronomys_whole_model(power_law):
+    values = system(power_law=power_law, slope=2.1, e1=0.1, e2=-0.05, shear1=0.04, shear2=-0.02)
+    kinds, parameters = lenses.deflector(values, np.array([[2.0, -1.0, 0.4], [-3.0, 0.5, 0.2]]))
+    assert kinds == ("EPL" if power_law else "SIE", "SHEAR", "SIS", "SIS")
+    x, y = np.random.default_rng(3).uniform(-5, 5, (2, 200))
+    expected = LensModel(list(kinds)).ray_shooting(x, y, parameters)
+    assert np.allclose(lenses.ray_shooting(x, y, kinds, parameters), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("power_law", [False, True])

@@ -125,17 +125,26 @@ def draw(rng: np.random.Generator, settings: Lenses, galaxies: dict, host: np.nd
 
 
 @cache
-def _deflector(kinds: tuple[str, ...]):
-    from lenstronomy.LensModel.lens_model import LensModel
+def _profiles() -> tuple[dict, object]:
+    """Return lenstronomy's deflectors by name, and its light; single profiles import much faster than its models."""
+    from lenstronomy.LensModel.Profiles.epl import EPL
+    from lenstronomy.LensModel.Profiles.shear import Shear
+    from lenstronomy.LensModel.Profiles.sie import SIE
+    from lenstronomy.LensModel.Profiles.sis import SIS
+    from lenstronomy.LightModel.Profiles.sersic import SersicElliptic
 
-    return LensModel(list(kinds))
+    return {"EPL": EPL(), "SHEAR": Shear(), "SIE": SIE(), "SIS": SIS()}, SersicElliptic()
 
 
-@cache
-def _light():
-    from lenstronomy.LightModel.light_model import LightModel
-
-    return LightModel(["SERSIC_ELLIPSE"])
+def ray_shooting(x: np.ndarray, y: np.ndarray, kinds: tuple[str, ...], parameters: list[dict]) -> tuple:
+    """Return the places (x, y) in the source plane from which light arrives at places in the image plane, arcsec."""
+    profiles, _ = _profiles()
+    source_x, source_y = x.copy(), y.copy()
+    for kind, values in zip(kinds, parameters, strict=True):
+        bent_x, bent_y = profiles[kind].derivatives(x, y, **values)
+        source_x -= bent_x
+        source_y -= bent_y
+    return source_x, source_y
 
 
 def deflector(system: dict, companions: np.ndarray) -> tuple[tuple[str, ...], list[dict]]:
@@ -183,7 +192,7 @@ def lensed_light(system: dict, companions: np.ndarray, shift_x: float, shift_y: 
     x, y = np.where(np.abs(x) < 1e-6, 1e-6, x), np.where(np.abs(y) < 1e-6, 1e-6, y)
     kinds, parameters = deflector(system, companions)
     grid_x, grid_y = np.meshgrid(x, y)
-    source_x, source_y = _deflector(kinds).ray_shooting(grid_x.ravel(), grid_y.ravel(), parameters)
+    source_x, source_y = ray_shooting(grid_x.ravel(), grid_y.ravel(), kinds, parameters)
     source = {"R_sersic": system["radius"], "n_sersic": system["sersic"], "e1": system["se1"], "e2": system["se2"]}
     clump = {"R_sersic": system["clump_radius"], "n_sersic": 1.0, "e1": 0.0, "e2": 0.0}
     out = []
@@ -193,7 +202,7 @@ def lensed_light(system: dict, companions: np.ndarray, shift_x: float, shift_y: 
     ):
         amplitude = PIXEL_SCALE**2 / sersic_flux(light["R_sersic"], light["n_sersic"])
         centre = {"center_x": system["beta_x"] + shift[0], "center_y": system["beta_y"] + shift[1]}
-        image = _light().surface_brightness(source_x, source_y, [{"amp": amplitude, **light, **centre}])
+        image = _profiles()[1].function(source_x, source_y, amplitude, **light, **centre)
         image = image.reshape(2 * half + 1, _SUPERSAMPLING, 2 * half + 1, _SUPERSAMPLING).mean(axis=(1, 3))
         out.append((image, flux))
     return out
@@ -226,7 +235,7 @@ def count_images(system: dict) -> int:
     side = np.linspace(-reach, reach, _COUNTING_GRID) + 1e-4
     x, y = np.meshgrid(side, side)
     kinds, parameters = deflector(system, np.zeros((0, 3)))
-    mapped = np.stack(_deflector(kinds).ray_shooting(x.ravel(), y.ravel(), parameters), axis=-1)
+    mapped = np.stack(ray_shooting(x.ravel(), y.ravel(), kinds, parameters), axis=-1)
     mapped = mapped.reshape(_COUNTING_GRID, _COUNTING_GRID, 2) - [system["beta_x"], system["beta_y"]]
     a, b, c, d = mapped[:-1, :-1], mapped[:-1, 1:], mapped[1:, 1:], mapped[1:, :-1]
     return int(_around_origin(a, b, c).sum() + _around_origin(a, c, d).sum())
