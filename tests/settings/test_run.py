@@ -57,7 +57,9 @@ def test_the_sky_has_the_cells_that_splits_need(root, name, least):
     corners = {layout.corner(row.sources) for row in rows}
     survey = settings.survey
     found = [
-        field for corner in corners for field in layout.fields(survey.sky, survey.bricks_per_tile, settings.seed, *corner)
+        field
+        for corner in corners
+        for field in layout.fields(survey.sky, survey.bricks_per_tile, settings.seed, *corner)
     ]
     assert len(found) >= least
     assert settings.splits.shares.judge >= 0.35 or name != "study"

@@ -29,6 +29,8 @@ SIMULATED = S.survey.kind == "simulated"
 TRANCHES = sorted({row.tranche for row in ROWS})
 SAMPLED = [tranche for tranche in S.sample.tranches if tranche in TRANCHES] if S.sample else TRANCHES
 ENVIRONMENT = "../envs/cpu.yaml"
+# What a job of one tranche knows of the survey: how many tranches there are is not its business.
+SURVEY = S.survey.model_copy(update={"tranches": 1}) if SIMULATED else S.survey
 
 
 def code(stage, *modules):

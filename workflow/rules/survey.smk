@@ -43,7 +43,7 @@ if SIMULATED:
         params:
             *code("simulate_catalogues"),
             work=WORK,
-            settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
+            settings=lambda wildcards: graph.payload(survey=SURVEY, seed=S.seed),
             rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
         resources:
@@ -62,7 +62,7 @@ if SIMULATED:
         params:
             *code("simulate_survey"),
             work=WORK,
-            settings=lambda wildcards: graph.payload(survey=S.survey, seed=S.seed),
+            settings=lambda wildcards: graph.payload(survey=SURVEY, seed=S.seed),
             rows=lambda wildcards: rows_of(batch=wildcards.batch),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
         resources:
@@ -85,7 +85,7 @@ rule ingest:
     params:
         *code("ingest"),
         work=WORK,
-        settings=lambda wildcards: graph.payload(survey=S.survey, ingest=S.ingest),
+        settings=lambda wildcards: graph.payload(survey=SURVEY, ingest=S.ingest),
         rows=lambda wildcards: rows_of(batch=wildcards.batch),
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
     log: f"{WORK}/logs/ingest/{{batch}}.log",
