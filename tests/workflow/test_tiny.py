@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import socket
+from datetime import date
 
 import pytest
 import yaml
@@ -59,11 +60,13 @@ def test_the_settings_are_saved_whole(tiny):
 
 
 def test_nothing_of_machine_or_day_stands_in_the_results(tiny):
-    marks = [socket.gethostname().encode(), str(tiny.folder).encode()]
+    host = socket.gethostname()
+    # A short name of a host stands in compressed bytes by chance.
+    marks = [str(tiny.folder), date.today().isoformat(), *([host] if len(host) > 6 else [])]
     for path in tiny.results.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert not [mark for mark in marks if mark in content], path
+            assert not [mark for mark in marks if mark.encode() in content], path
 
 
 @pytest.mark.parametrize("option", ["--dag", "--rulegraph", "--summary"])
