@@ -116,7 +116,8 @@ def test_the_probe_tells_quasars_from_galaxies(project, images, index, capsys):
     assert rows["probe"]["columns"] == rows["untrained"]["columns"] == 128
     # Pre-training is worth something: same network, same probe, same folds.
     assert rows["probe"]["auc"] > rows["untrained"]["auc"]
-    assert len(classes["differences"]) == 2
+    gaps = {(row["first"], row["second"]): row for row in classes["differences"]}
+    assert len(gaps) == 3 and gaps["probe", "untrained"]["low"] < gaps["probe", "untrained"]["difference"]
 
 
 def test_only_what_the_configuration_switches_on_is_made(project, images):
