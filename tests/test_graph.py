@@ -92,6 +92,11 @@ def test_the_real_package_can_be_walked_and_parsing_it_is_light():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_the_digest_of_products_leaves_execution_out():
+    settings = {"ingest": {"shards_per_job": 3, "n": 1}, "list": [{"workers": 2, "m": 2}]}
+    assert graph.without_execution(settings) == {"ingest": {"n": 1}, "list": [{"m": 2}]}
+
+
 SURVEY = SimpleNamespace(kind="simulated", tranches=2, tiles_south=2, tiles_north=1, tiles_overlap=1)
 
 

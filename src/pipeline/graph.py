@@ -19,6 +19,8 @@ PACKAGE = Path(__file__).parent
 # Not part of any fingerprint: settings enter by value; the others may not change a byte of a product.
 OUTSIDE = ("settings", "stages._door", "errors", "log", "graph", "learn.launch", "cli")
 RUN_CODE = "SKYSIEVE_RUN_CODE"
+# Settings that change no byte of a product; the digest in the headers of products leaves them out.
+EXECUTION = ("shards_per_job", "workers", "checkpoint_seconds")
 
 
 # --- fingerprints of code -------------------------------------------------------------------------------------------
@@ -209,6 +211,13 @@ def payload(**sections) -> str:
     """Return the settings of one stage as JSON with sorted keys."""
     plain = {key: value.plain() if hasattr(value, "plain") else value for key, value in sections.items()}
     return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def without_execution(value):
+    """Return settings without those that say how a run is executed and change no product."""
+    if isinstance(value, dict):
+        return {key: without_execution(item) for key, item in value.items() if key not in EXECUTION}
+    return [without_execution(item) for item in value] if isinstance(value, list) else value
 
 
 # --- shards ---------------------------------------------------------------------------------------------------------

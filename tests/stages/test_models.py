@@ -25,7 +25,7 @@ PROBE = {
 }  # fmt: skip
 FINDER = {
     "kind": "finder", "network": "shielded",
-    "input": {"crop": 16, "pixels": 16, "clamp": 250.0, "stretch": "asinh"},
+    "input": {"crop": 16, "pixels": 16, "clamp": 250.0},
     "training": {
         "epochs": 3, "batch": 16, "group": 16, "lens_fraction": 0.25, "non_lenses_per_epoch": 60, "tier": None,
         "learning_rate": 0.005, "decay": 0.1, "decay_epochs": 2,

@@ -12,7 +12,7 @@ from pipeline.data import random
 from pipeline.errors import PipelineError
 from pipeline.images.augment import KERNEL_SIGMAS, UNIFORMS, augment, draw
 from pipeline.images.distributions import Distributions
-from pipeline.images.network_input import arcsinh, averaged, centre_crop
+from pipeline.images.network_input import averaged, centre_crop
 from pipeline.images.own import Own
 from pipeline.learn.batches import compose
 from pipeline.learn.ranking import average_precision
@@ -27,7 +27,7 @@ RULE = "input."  # prefix of the rule's tensors beside the network's weights
 
 @dataclass(frozen=True)
 class InputRule:
-    """How pixels become a network's input: less `centre`, over `scale`, clamped, perhaps stretched.
+    """How pixels become a network's input: less `centre`, over `scale`, clamped.
 
     centre, scale : (B,) float32, nanomaggies a pixel of the network's scale, measured on the training images.
     """
@@ -43,8 +43,7 @@ class InputRule:
     def standardise(self, images: torch.Tensor) -> torch.Tensor:
         """Return cropped images (N, B, P, P) in nanomaggies as the network's input (N, B, P, P)."""
         centre, scale = (values.to(images.device)[:, None, None] for values in (self.centre, self.scale))
-        standard = ((images - centre) / scale).clamp(-self.settings.clamp, self.settings.clamp)
-        return arcsinh(standard) if self.settings.stretch == "asinh" else standard
+        return ((images - centre) / scale).clamp(-self.settings.clamp, self.settings.clamp)
 
 
 def shrink(images: torch.Tensor, settings: FinderInput) -> torch.Tensor:

@@ -76,14 +76,12 @@ class FinderInput(Section):
     """How a cutout becomes a network's input.
 
     The central `crop` pixels, averaged down to `pixels`; each band less its median over the training images, in units
-    of its scatter, clamped to plus or minus `clamp` (Huang et al. clamp at 250). `stretch` asinh compresses what is
-    brighter than the scatter.
+    of its scatter, clamped to plus or minus `clamp` (Huang et al.: 250).
     """
 
     crop: Positive
     pixels: Positive
     clamp: Annotated[float, Field(gt=0)]
-    stretch: Literal["linear", "asinh"]
 
     @model_validator(mode="after")
     def _whole(self):
