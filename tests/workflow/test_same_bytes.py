@@ -1,6 +1,5 @@
 """The same bytes after kills, and whatever the shards a job, cores and loader workers; without the truth."""
 
-import os
 import re
 import shutil
 import signal
@@ -133,26 +132,33 @@ def test_kills_end_with_the_same_bytes_and_repeat_no_finished_shard(tiny, new_pr
     assert made and {key: count for key, count in made.items() if count > 1} == {}
 
 
-def test_a_checkpoint_is_resumed(new_project):
-    """The training that was killed goes on where it was: its log says so."""
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(new_project):
     project = new_project("resumed")
-    target = "results/tiny/images/encoders/moco/weights.pt"
-    process = subprocess.Popen(
-        project.command(target),
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    checkpoints = project.folder / "work" / "tiny" / "checkpoints"
-    deadline = time.monotonic() + 300
-    while not (_inside(project, "pretrain") and checkpoints.is_dir() and any(checkpoints.rglob("*.pt"))):
-        assert time.monotonic() < deadline and process.poll() is None, "no checkpoint before the training ended"
-        time.sleep(0.01)
-    _signal(_tree(psutil.Process(process.pid)), signal.SIGKILL)
-    process.wait()
-    project.run("--unlock")
-    project.run(target)
-    log = _last_log(project, "pretrain").read_text()
-    assert re.search(r"resum", log), log
-    assert os.path.getsize(project.folder / target) > 0
+    target = "results/tiny/images/round-1/models/shielded/weights.pt"
+
+    def longer(content):
+        content["models"]["shielded"]["training"] |= {"epochs": 12, "checkpoint_seconds": 0.2}
+
+    with project.settings(longer):
+        project.run("results/tiny/images/round-1/sample.parquet")
+        process = subprocess.Popen(
+            project.command(target),
+            cwd=project.folder,
+            env=project.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        checkpoints = project.folder / "work" / "tiny" / "checkpoints"
+        deadline = time.monotonic() + 300
+        while not (_inside(project, "train_finder") and any(checkpoints.glob("train_finder-*/state.pt"))):
+            assert time.monotonic() < deadline and process.poll() is None, "no checkpoint before the training ended"
+            time.sleep(0.005)
+        _signal(_tree(psutil.Process(process.pid)), signal.SIGKILL)
+        process.wait()
+        project.run("--unlock")
+        project.run(target)
+        assert " train_finder: resume " in _last_log(project, "train_finder").read_text()
+        resumed = (project.folder / target).read_bytes()
+        shutil.rmtree(project.folder / "work")
+        project.run("--forcerun", "train_finder", "--", target)
+        assert (project.folder / target).read_bytes() == resumed
