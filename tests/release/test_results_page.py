@@ -1,5 +1,6 @@
 """The page of results: every number that it shows is one of the run's, with its sample size."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -158,7 +159,7 @@ def test_a_run_is_read_from_its_folders(assessments, tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for name, found in assessments.items():
         (folder / f"{name}.json").write_text(json.dumps(found))
-    (results / "settings.yaml").write_text("run: made\nseed: 1\n")
+    (results / "settings.yaml").write_text("seed: 1\nrun: made\ningest: {shards_per_job: 7}\n")
     work = tmp_path / "work" / "made" / "provenance"
     work.mkdir(parents=True)
     (work / "a.json").write_text(json.dumps(_content(assessments)["provenance"][0]))
@@ -166,6 +167,8 @@ def test_a_run_is_read_from_its_folders(assessments, tmp_path, monkeypatch):
     text = (tmp_path / "docs" / "results.md").read_text()
     assert "## In short" not in text and "### The models" in text and "| ingest | 1 | 30 | 200 |" in text
     assert "not a clone" in text
+    # Settings that change no product are no part of the digest, as in the headers of the tables.
+    assert hashlib.sha256(b'{"ingest":{},"run":"made","seed":1}').hexdigest()[:32] in text
     with pytest.raises(PipelineError, match="no assessment"):
         results_page.write_results_page(tmp_path / "results" / "other", tmp_path / "x.md")
 

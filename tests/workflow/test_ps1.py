@@ -69,20 +69,19 @@ def test_what_is_measured_is_marked_and_what_is_unknown_is_missing(catalogue):
 
 
 def test_cubes_with_nan_are_flagged_and_carried_as_zero(index, images, catalogue, skysieve_data):
-    broken = index[index["nan_fraction"] > 0]
-    flagged = catalogue[catalogue["flags"].to_numpy() & bit("NAN_PIXELS") != 0]
-    assert len(broken) > 0 and sorted(flagged["ra"]) == sorted(broken["ra"])
-    shards = [path for one in sorted((images / "shards").glob("*.json")) for _, path in shard_paths(one, ".h5")]
+    # The index rounds the share of NaN pixels, so that a cube with two of them has 0 there: the files themselves tell.
+    folder = skysieve_data / "images" / "ps1_lens_systems"
+    cubes = {row.ra: fits.getdata(folder / row.file) for row in index.itertuples()}
+    broken = sorted(ra for ra, cube in cubes.items() if np.isnan(cube).any())
+    assert set(broken) >= set(index["ra"][index["nan_fraction"] > 0]) and len(broken) > 0
+    assert sorted(catalogue["ra"][catalogue["flags"].to_numpy() & bit("NAN_PIXELS") != 0]) == broken
     seen = 0
-    for path in shards:
+    for path in [path for one in sorted((images / "shards").glob("*.json")) for _, path in shard_paths(one, ".h5")]:
         with ImageShard(path) as shard:
             cutouts, ra = shard.read(slice(None)), shard.column("ra")
-            assert np.isfinite(cutouts).all() and cutouts.shape[1:] == (3, 120, 120)
-            for row in np.flatnonzero(np.isin(ra, broken["ra"])):
-                name = broken["file"][broken["ra"] == ra[row]].iloc[0]
-                cube = fits.getdata(skysieve_data / "images" / "ps1_lens_systems" / name)
-                assert np.array_equal(cutouts[row], np.nan_to_num(cube, nan=0.0)) and np.isnan(cube).any()
-                seen += 1
+        for cutout, place in zip(cutouts, ra.tolist(), strict=True):
+            assert np.array_equal(cutout, np.nan_to_num(cubes[place], nan=0.0))
+            seen += place in broken
     assert seen == len(broken)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,5 +81,7 @@ def test_the_page_of_results_and_the_pictures_are_those_of_the_run(typed):
     for title in ("The models", "Is one better than another?", "Completeness", "Training ratios", "The candidates"):
         assert f"### {title}" in text
     assert "Is the simulated survey honest?" in text and "| simulate_survey |" in text
+    with fits.open(project.results / "release" / "lenses" / "lens_candidates.fits") as hdus:
+        assert hdus[1].header["SETTINGS"] in text
     pictures = [project.folder / "pictures" / f"{name}.png" for name in ("graph", "gallery", "report")]
     assert sum(path.stat().st_size for path in pictures) <= 2_000_000

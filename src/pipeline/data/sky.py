@@ -3,12 +3,7 @@
 Everything is done with unit vectors, so that the wrap of right ascension and the poles need no care.
 """
 
-import astropy_healpix
 import numpy as np
-from astropy import units as u
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from pipeline.errors import PipelineError
 
@@ -42,6 +37,9 @@ def cells(ra, dec, nside: int) -> np.ndarray:
     vectors = unit_vectors(ra, dec)
     if not len(vectors):
         return np.zeros(0, dtype=np.int64)
+    import astropy_healpix  # here and below: half a second each, which stages that match nothing do not pay
+    from astropy import units as u
+
     lon, lat = np.asarray(ra, dtype=np.float64) * u.deg, np.asarray(dec, dtype=np.float64) * u.deg
     return np.asarray(astropy_healpix.lonlat_to_healpix(lon, lat, nside, order="nested"), dtype=np.int64)
 
@@ -51,6 +49,8 @@ def match(ra1, dec1, ra2, dec2, radius_arcsec: float) -> tuple[np.ndarray, np.nd
     first, second = unit_vectors(ra1, dec1), unit_vectors(ra2, dec2)
     if not len(first) or not len(second):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+    from scipy.spatial import cKDTree
+
     found = cKDTree(first).sparse_distance_matrix(cKDTree(second), _chord(radius_arcsec), output_type="ndarray")
     i, j, separation = found["i"].astype(np.int64), found["j"].astype(np.int64), _angle(found["v"])
     by = np.lexsort((j, separation, i))
@@ -79,6 +79,10 @@ def groups(ra, dec, radius_arcsec: float) -> np.ndarray:
     n = len(vectors)
     if not n:
         return np.zeros(0, dtype=np.int64)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     links = cKDTree(vectors).query_pairs(_chord(radius_arcsec), output_type="ndarray")
     graph = coo_array((np.ones(len(links), dtype=np.int8), (links[:, 0], links[:, 1])), shape=(n, n))
     _, label = connected_components(graph, directed=False)

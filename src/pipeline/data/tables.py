@@ -2,14 +2,17 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy.table import MaskedColumn, Table
 
 from pipeline.data.atomic import atomic
 from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:  # half a second to import; most stages read Parquet only
+    from astropy.table import Table
 
 
 def write_parquet(frame: pd.DataFrame, path: Path | str, metadata: dict[str, object] | None = None) -> None:
@@ -43,13 +46,13 @@ def parquet_metadata(path: Path | str) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW")}
 
 
-def write_ecsv(table: Table, path: Path | str) -> None:
+def write_ecsv(table: "Table", path: Path | str) -> None:
     """Write an astropy table as ECSV, atomically."""
     with atomic(path) as temporary:
         table.write(temporary, format="ascii.ecsv", overwrite=True)
 
 
-def read_ecsv(path: Path | str) -> Table:
+def read_ecsv(path: Path | str) -> "Table":
     """Read an ECSV table. Empty texts, which astropy masks, are empty texts again.
 
     Raises
@@ -57,6 +60,8 @@ def read_ecsv(path: Path | str) -> Table:
     PipelineError
         The file is missing or is not ECSV.
     """
+    from astropy.table import MaskedColumn, Table
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units of the surveys (nanomaggy) that astropy does not know

@@ -1,8 +1,6 @@
 """Distance from positions to HEALPix cells that belong to another set."""
 
-import astropy_healpix
 import numpy as np
-from astropy import units as u
 
 from pipeline.data.sky import ARCSEC, cells, unit_vectors
 
@@ -47,6 +45,9 @@ def distance_to_other_sets(ra, dec, set_of_cell: np.ndarray, nside: int, reach_a
 
 def _candidates(ra, dec, home, nside: int, reach_arcsec: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (point, cell, side) (P,) of the edges that may lie within the reach of a point."""
+    import astropy_healpix
+    from astropy import units as u
+
     lon, lat = np.asarray(ra, dtype=np.float64) * u.deg, np.asarray(dec, dtype=np.float64) * u.deg
     _, x, y = astropy_healpix.lonlat_to_healpix(lon, lat, nside, return_offsets=True, order="nested")
     offset = _OFFSET * reach_arcsec * ARCSEC * nside / np.sqrt(np.pi / 3)
@@ -65,12 +66,17 @@ def _candidates(ra, dec, home, nside: int, reach_arcsec: float) -> tuple[np.ndar
 
 def _neighbours(cell: np.ndarray, nside: int) -> np.ndarray:
     """Return the eight neighbours (8, N) of cells (N,), -1 where a corner has three cells only."""
+    import astropy_healpix
+
     with np.errstate(invalid="ignore"):  # the library warns of those corners
         return np.asarray(astropy_healpix.neighbours(cell, nside, order="nested"))
 
 
 def _to_edges(points: np.ndarray, cell: np.ndarray, side: np.ndarray, nside: int) -> np.ndarray:
     """Return the distance (P,) radians of unit vectors (P, 3) from one edge each."""
+    import astropy_healpix
+    from astropy import units as u
+
     start, end = _ENDS[side, 0], _ENDS[side, 1]
 
     def along(t):

@@ -52,7 +52,7 @@ def write_results_page(results: Path, out: Path) -> None:
         "command": f"skysieve results {results.name} --out {out.as_posix()}",
         "commit": commit(),
         # As the headers of the released tables have it.
-        "digest": hashlib.sha256(graph.payload(**settings).encode()).hexdigest()[:32],
+        "digest": hashlib.sha256(graph.payload(**graph.without_execution(settings)).encode()).hexdigest()[:32],
         "summary": json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else None,
         "rounds": {
             int(folder.parent.name.split("-")[1]): {
