@@ -61,3 +61,13 @@ def test_reliability_of_a_calibrated_probability():
     assert not all(row["low"] <= row["probability"] <= row["high"] for row in wrong["bins"])
     same = completeness.reliability(labels, np.full(20_000, 0.3), 10, 0.95)
     assert len(same["bins"]) == 1
+
+
+def test_score_histogram_counts_everyone_and_marks_the_first_n():
+    labels = np.array([True, False, False, True, False])
+    scores = np.array([3.0, -2.0, 3.0, 0.5, -1.0])
+    found = completeness.score_histogram(labels, scores, np.array([9, 1, 2, 3, 4]), [1, 3, 50], 5)
+    assert found["edges"] == [-2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+    assert found["lenses"] == [0, 0, 1, 0, 1]
+    assert found["others"] == [1, 1, 0, 0, 1]
+    assert found["top"] == [{"first": 1, "score": 3.0}, {"first": 3, "score": 0.5}]

@@ -63,3 +63,17 @@ def test_the_sky_has_the_cells_that_splits_need(root, name, least):
     ]
     assert len(found) >= least
     assert settings.splits.shares.judge >= 0.35 or name != "study"
+
+
+def test_a_model_does_not_take_the_name_of_another_assessment(root):
+    content = _read(root, "tiny")
+    content["models"]["survey"] = content["models"]["probe"]
+    with pytest.raises(PipelineError, match="survey is the name of another assessment"):
+        graph.load(content)
+
+
+def test_a_tier_beyond_the_ratios_is_refused(root):
+    content = _read(root, "tiny")
+    content["models"]["probe"]["tier"] = len(content["sample"]["ratios"])
+    with pytest.raises(PipelineError, match="probe trains on tier"):
+        graph.load(content)

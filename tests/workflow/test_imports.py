@@ -26,27 +26,41 @@ WITH_TORCH = {
     "training_ratios",
 }
 LIMIT_SECONDS = 3.0
+# On a machine where torch alone takes longer than 1.6 s, a stage may take this multiple of it.
+LIMIT_OF_TORCH = 1.9
 TRIES = 3  # the first one reads files from disk
 
 PROGRAM = """
 import sys, time
 begin = time.process_time()
-import pipeline.stages.{stage}
+import {module}
 print(time.process_time() - begin, "torch" in sys.modules, "lenstronomy" in sys.modules)
 """
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_starts_fast(stage, capsys):
+def import_seconds(module, enough=0.0):
+    """Return (least processor time of a few imports, whether torch and lenstronomy came with it)."""
     best = float("inf")
     for _ in range(TRIES):
-        command = [sys.executable, "-c", PROGRAM.format(stage=stage)]
+        command = [sys.executable, "-c", PROGRAM.format(module=module)]
         seconds, torch, lenstronomy = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         best = min(best, float(seconds))
-        if best < LIMIT_SECONDS:
+        if best < enough:
             break
+    return best, torch == "True", lenstronomy == "True"
+
+
+@pytest.fixture(scope="module")
+def limit():
+    """What a stage's import may take on this machine."""
+    return max(LIMIT_SECONDS, LIMIT_OF_TORCH * import_seconds("torch")[0])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_starts_fast(stage, limit, capsys):
+    best, torch, lenstronomy = import_seconds(f"pipeline.stages.{stage}", limit)
     with capsys.disabled():
-        print(f"  import of {stage}: {best:.2f} s of processor time")
-    assert best < LIMIT_SECONDS
-    assert (torch == "True") == (stage in WITH_TORCH)
-    assert lenstronomy == "False"
+        print(f"  import of {stage}: {best:.2f} s of processor time, at most {limit:.2f}")
+    assert best < limit
+    assert torch == (stage in WITH_TORCH)
+    assert not lenstronomy

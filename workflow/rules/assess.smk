@@ -13,8 +13,6 @@ JUDGED = {
     "labels": f"{IMAGES}/labels.ecsv",
     "truth": TRUTH,
 }
-# What stands beside the assessments of the models in the same folder.
-RESERVED = ("comparison", "training_ratios", "survey", "candidates", "classes")
 
 
 rule assess_model:
@@ -25,7 +23,7 @@ rule assess_model:
         calibration=f"{IMAGES}/round-{{round}}/models/{{model}}/calibration.json",
     output: f"{ASSESSMENT}/{{model}}.json",
     wildcard_constraints:
-        model=one_of([name for name in S.models if name not in RESERVED]),
+        model=one_of(S.models),
     params:
         *code("assess_model"),
         work=WORK,

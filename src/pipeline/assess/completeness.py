@@ -90,3 +90,34 @@ def reliability(labels: np.ndarray, probability: np.ndarray, bins: int, confiden
         counted = share(int(labels[here].sum()), int(here.sum()), confidence)
         rows.append({"probability": float(probability[here].mean()), **counted})
     return {"bins": rows, "brier": float(np.mean((probability - labels) ** 2)) if len(labels) else None}
+
+
+def score_histogram(labels: np.ndarray, scores: np.ndarray, object_id: np.ndarray, top: list[int], bins: int) -> dict:
+    """Return how many lenses and others got which score, JSON-ready (Stein et al. 2021, Figure 5, left).
+
+    Parameters
+    ----------
+    labels : (N,) bool
+    scores : (N,) float
+        Logits.
+    object_id : (N,) int64
+        Equal scores are ordered by it.
+    top : list of int
+        For each, the score of the last object among so many.
+    bins : int
+        Of equal width, from the lowest score to the highest.
+
+    Returns
+    -------
+    dict
+        `edges` (bins + 1,), `lenses` and `others` (bins,), `top`: rows `first`, `score`.
+    """
+    labels, scores = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
+    edges = np.histogram_bin_edges(scores, bins)
+    ordered = scores[np.lexsort((object_id, -scores))]
+    return {
+        "edges": edges.tolist(),
+        "lenses": np.histogram(scores[labels], edges)[0].tolist(),
+        "others": np.histogram(scores[~labels], edges)[0].tolist(),
+        "top": [{"first": n, "score": float(ordered[n - 1])} for n in top if n <= len(ordered)],
+    }

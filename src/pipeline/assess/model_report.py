@@ -7,6 +7,8 @@ from pipeline.assess import completeness, metrics
 from pipeline.assess.resampling import draws
 from pipeline.images.photometry import magnitudes
 
+SCORE_BINS = 40
+
 
 def found_by(curve: metrics.Curve, rates: list[float], top: list[int], minimum: int) -> tuple[str, float]:
     """Return the rule by which a lens counts as found, in words, and its threshold.
@@ -50,6 +52,7 @@ def measures(
         values = np.array([measure(one) for one in drawn])
         low, high = metrics.percentile_interval(values, judged.confidence)
         found[name] = {"value": measure(curve), "low": low, "high": high}
+    found["scores"] = completeness.score_histogram(labels, scores, ids, ranking.top, SCORE_BINS)
     minimum, confidence = ranking.minimum_false_positives, judged.confidence
     found["minimum_false_positives"] = minimum
     found["recovery"] = [metrics.recovery(curve, rate, minimum, confidence) for rate in ranking.false_positive_rates]

@@ -61,7 +61,7 @@ class Report:
             ("summary", "In short", self._summary()),
             ("counts", "What was found", self._counts()),
             ("candidates", "Candidates", self._galleries()),
-            ("searches", "Searches", self.figure("searches")),
+            ("searches", "Searches", self.figure("searches", "overlap")),
             ("known", "Known lenses", self._known()),
             ("truth", "Against the truth", self._truth()),
             ("models", "The models", self._models()),
@@ -246,7 +246,7 @@ class Report:
             f"recovery). Target: {judged['target']}. Left out: {aside or 'nothing'}. A false-positive rate that stands "
             f"for fewer than {first['minimum_false_positives']} false positives is not measurable."
         )
-        names = ("precision_recall", "roc", "inspected", "completeness", "reliability")
+        names = ("precision_recall", "roc", "inspected", "scores", "completeness", "reliability")
         return markup.table(rows, columns) + markup.paragraph(note) + self.figure(*names)
 
     def _comparison(self) -> str:

@@ -26,6 +26,9 @@ from pipeline.settings.survey import Survey
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
+# Assessments that are no model's, in the same folder as those of the models.
+RESERVED_NAMES = ("comparison", "training_ratios", "survey", "candidates", "classes")
+
 
 class RunSettings(Section):
     """Every setting of a run. A section that is null is switched off, with all that needs it."""
@@ -50,9 +53,16 @@ class RunSettings(Section):
     grading: Grading | None
     release: Release | None
 
-
     @model_validator(mode="after")
     def _names_agree(self):
+        if reserved := sorted(set(self.models) & set(RESERVED_NAMES)):
+            raise ValueError(f"models: {', '.join(reserved)} is the name of another assessment; choose another")
+        if self.sample is not None:
+            for name, model in self.models.items():
+                tier = getattr(model, "training", model).tier
+                if tier is not None and tier >= len(self.sample.ratios):
+                    last = len(self.sample.ratios) - 1
+                    raise ValueError(f"models: {name} trains on tier {tier}; sample.ratios has tiers 0 to {last}")
         for feature in (name for model in self.models.values() for name in getattr(model, "features", [])):
             encoder = feature.removeprefix("embedding.")
             if encoder != feature and encoder not in self.encoders:

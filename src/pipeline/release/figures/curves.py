@@ -94,6 +94,30 @@ def inspected(models: dict[str, dict]) -> tuple[Figure, str]:
     )
 
 
+def scores(models: dict[str, dict]) -> tuple[Figure, str]:
+    """Draw what scores lenses and others get (Stein et al. 2021, Figure 5, left)."""
+    columns = min(len(models), 3)
+    rows = -(-len(models) // columns)
+    figure, panels = style.new(3.3 * columns, 2.6 * rows, rows, columns)
+    for axes, (name, found) in zip(panels, models.items(), strict=False):
+        part = found["scores"]
+        for kind, tone in (("others", style.GREY), ("lenses", style.PALETTE[1])):
+            look = {"color": tone, "alpha": 0.75, "label": kind, "linewidth": 0}
+            axes.stairs(part[kind], part["edges"], fill=True, **look)
+        for line in part["top"]:
+            axes.axvline(line["score"], color="black", linewidth=0.8, linestyle=":")
+        axes.set(yscale="log", ylim=(0.5, None), xlabel="score (logit)", ylabel="judged objects")
+        axes.set_title(name)
+    for axes in panels[len(models) :]:
+        axes.set_axis_off()
+    panels[0].legend(loc="upper right")
+    first = ", ".join(str(line["first"]) for line in next(iter(models.values()))["scores"]["top"])
+    return figure, (
+        f"Scores of lenses and of other objects ({_sample(models)}), before calibration. Dotted lines: the scores of "
+        f"the last object among the first {first or 'N'}."
+    )
+
+
 def reliability(models: dict[str, dict]) -> tuple[Figure, str]:
     """Draw how often objects are lenses against their calibrated probability."""
     shown = {name: found for name, found in models.items() if "reliability" in found}

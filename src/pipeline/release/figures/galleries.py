@@ -114,3 +114,33 @@ def searches(
         f"{each or 'No search put a candidate forward'}. Union of all models and searches: {counts['union']} systems. "
         "Theirs: Stein et al. 2021 find 83 candidates, 53 of them new, in the 512 most similar to three queries each."
     )
+
+
+def overlap(counts: dict) -> tuple[Figure, str]:
+    """Draw how many systems each model and each search put forward, and how many each two share.
+
+    counts : `sources`, `shared` and `union` as candidates.ecsv keeps them.
+    """
+    names = list(counts["sources"])
+    shared = np.array(
+        [
+            [counts["sources"][one]["candidates"] if one == two else counts["shared"][one][two] for two in names]
+            for one in names
+        ]
+    )
+    side = 1.6 + 0.62 * len(names)
+    figure, (axes,) = style.new(side + 1.2, side)
+    axes.imshow(np.sqrt(shared), cmap="Blues", vmin=0)
+    axes.grid(visible=False)
+    dark = 0.5 * np.sqrt(shared.max(initial=1))
+    for row, column in np.ndindex(*shared.shape):
+        tone = "white" if np.sqrt(shared[row, column]) > dark else "black"
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, shared[row, column], ha="center", va="center", fontsize=8, color=tone, weight=weight)
+    labels = [name.replace("search:", "search ") for name in names]
+    axes.set_xticks(range(len(names)), labels, rotation=40, ha="right")
+    axes.set_yticks(range(len(names)), labels)
+    return figure, (
+        "Candidate systems of each model and each search (diagonal, bold), and those that two of them share. "
+        f"Union: {counts['union']} systems."
+    )
