@@ -141,3 +141,18 @@ def test_environment_variables_in_settings(monkeypatch):
     assert graph._expand({"a": ["${SKY_ROOT}/x", 1]}) == {"a": ["/data/x", 1]}
     with pytest.raises(PipelineError, match=r"survey\.root(.|\n)*export NO_SUCH_NAME"):
         graph._expand({"survey": {"root": "$NO_SUCH_NAME/x"}})
+
+
+def test_the_errors_of_this_run_are_the_last_ones_of_its_logs(tmp_path, monkeypatch):
+    frozen = tmp_path / "code.json"
+    frozen.write_text("{}")
+    monkeypatch.setenv(graph.RUN_CODE, str(frozen))
+    logs = tmp_path / "logs" / "ingest"
+    logs.mkdir(parents=True)
+    line = "2026-01-01T00:00:00Z {} ingest: {}\n"
+    failed = [("INFO", "begin [a=1]"), ("ERROR", "the disk is full\n  where: x"), ("INFO", "end [status=2]")]
+    mended = [*failed, ("INFO", "begin [a=1]"), ("INFO", "end [status=0]")]
+    (logs / "failed.log").write_text("".join(line.format(*words) for words in failed))
+    (logs / "mended.log").write_text("".join(line.format(*words) for words in mended))
+    found = graph.errors_of_this_run(tmp_path)
+    assert found == [f"{logs / 'failed.log'}:\n2026-01-01T00:00:00Z ERROR ingest: the disk is full\n  where: x"]

@@ -142,6 +142,23 @@ def freeze_code(work: Path) -> None:
     os.environ[RUN_CODE] = str(path)
 
 
+def errors_of_this_run(work: Path) -> list[str]:
+    """Return what failed since this run froze its code: of each log the name and its last error, the latest last."""
+    since = Path(os.environ[RUN_CODE]).stat().st_mtime
+    found = []
+    for path in sorted((work / "logs").rglob("*.log"), key=lambda path: path.stat().st_mtime):
+        if path.stat().st_mtime < since:
+            continue
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        starts = [number for number, line in enumerate(lines) if re.match(r"\S+Z [A-Z]+ ", line)]
+        errors = [number for number in starts if " ERROR " in lines[number]]
+        begins = [number for number in starts if ": begin [" in lines[number]]
+        if errors and begins and errors[-1] > begins[-1]:
+            end = min((number for number in starts if number > errors[-1]), default=len(lines))
+            found.append("\n".join([f"{path}:", *lines[errors[-1] : end]]))
+    return found
+
+
 def check_code(current: list[str]) -> None:
     """Compare a fingerprint with the code that the run started with.
 

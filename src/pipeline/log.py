@@ -33,7 +33,10 @@ class Log:
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         line = f"{stamp} {level} {self.stage}: {text}" + (f" [{words}]" if words else "")
         if self._file is not None:
-            self._file.write(line + "\n")
+            try:
+                self._file.write(line + "\n")
+            except OSError:  # a full disk must not hide the reason for which the stage ends
+                self._file = None
         if self._file is None or level != "INFO":
             sys.stderr.write(line + "\n")
 

@@ -36,6 +36,7 @@ def _keep_signals():
     [
         (PipelineError("bad row", where="a.csv: row 3", value=7, allowed="1..4", next="mend it"), 2, "a.csv: row 3"),
         (OSError(28, "No space left on device", "x.h5"), 2, "free space"),
+        (OSError("Can't write data (file write failed: errno = 28, 'No space left on device')"), 2, "MB free"),
         (PermissionError(13, "Permission denied", "x.h5"), 2, "permissions"),
         (KeyboardInterrupt("SIGTERM"), 130, "interrupted SIGTERM"),
         (ZeroDivisionError("bug"), 1, "Traceback"),

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import shutil
 import signal
 import socket
 import sys
@@ -283,15 +284,9 @@ def door(
         status = _report(log, stage, str(error), EXIT_USER)
     except KeyboardInterrupt as error:
         status = _report(log, stage, f"interrupted {error}".strip(), EXIT_INTERRUPTED)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-            mend = "free space or mend the permissions, then run snakemake again"
-            text = PipelineError(error.strerror, where=error.filename, next=mend)
-            status = _report(log, stage, str(text), EXIT_USER)
-        else:
-            status = _report(log, stage, traceback.format_exc(), EXIT_BUG)
-    except Exception:
-        status = _report(log, stage, traceback.format_exc(), EXIT_BUG)
+    except Exception as error:
+        text = _of_the_disk(error, arguments, outputs)
+        status = _report(log, stage, text or traceback.format_exc(), EXIT_USER if text else EXIT_BUG)
     if log is not None:
         seconds = time.monotonic() - begin
         rate = f"{job.rows_out / max(seconds, 1e-9):.4g}/s"
@@ -300,6 +295,32 @@ def door(
             _provenance(job, seconds)
         log.close()
     return status
+
+
+def _of_the_disk(error: Exception, arguments: argparse.Namespace, outputs: tuple[str, ...]) -> str | None:
+    """Return the message for an error of the disk (full, or not ours to write to); None for any other error.
+
+    h5py and torch have no error numbers for a full disk: they say it in words.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    words = str(error)
+    full = number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in words or "quota" in words.lower()
+    if not full and number not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return None
+    folders = sorted({str(getattr(arguments, name).parent) for name in outputs} | {str(arguments.work)})
+    where = getattr(error, "filename", None) or ", ".join(folders)
+    if not full:
+        return str(PipelineError(error.strerror, where=where, next="mend the permissions, then run snakemake again"))
+    there = [folder for folder in folders if Path(folder).exists()]
+    free = ", ".join(f"{shutil.disk_usage(folder).free / 1e6:.0f} MB free" for folder in there)
+    return str(
+        PipelineError(
+            "the disk is full, or the quota is used up",
+            where=where,
+            value=free or None,
+            next="free space, then run snakemake again: what is finished stays finished",
+        )
+    )
 
 
 def _check_inputs(job: Job) -> None:
