@@ -271,6 +271,7 @@ def test_classes_are_told_apart_by_embeddings(run, settings, tmp_path):
     encoders = [path for name in ("moco", "random") for path in run.manifests(f"embeddings/{name}")]
     out = tmp_path / "classes.json"
     sections = {"judged": settings.assess["judged"], "classes": CLASSES, "seed": SEED, "nside": 64}
+    sections["transductive"] = True
     inputs = {"embeddings": encoders, "catalogue": run.manifests("catalogue")}
     assert call(assess_classes, run, {"out": out}, sections, **inputs) == 0
     found = json.loads(out.read_text())
@@ -282,6 +283,7 @@ def test_classes_are_told_apart_by_embeddings(run, settings, tmp_path):
     gap = rows["probe"]["auc"] - rows[found["differences"][0]["second"]]["auc"]
     assert found["differences"][0]["difference"] == pytest.approx(gap)
     assert any("probe: AUC" in line for line in found["closing"])
+    assert "transductive" in found["closing"][-1]
     missing = {**CLASSES, "positive": "nothing"}
     assert call(assess_classes, run, {"out": out}, {**sections, "classes": missing}, **inputs) == 2
 

@@ -113,6 +113,7 @@ def test_the_probe_tells_quasars_from_galaxies(project, images, index, capsys):
         assert 0.5 < row["low"] < row["auc"] < row["high"] < 1, name
         assert f"{name}: AUC {row['auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in project.output
     assert rows["probe"]["columns"] == rows["untrained"]["columns"] == 128
+    assert "transductive: the pre-training saw images of the judged sky" in project.output
     # Pre-training is worth something: same network, same probe, same folds.
     assert rows["probe"]["auc"] > rows["untrained"]["auc"]
     gaps = {(row["first"], row["second"]): row for row in classes["differences"]}

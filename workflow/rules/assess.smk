@@ -155,7 +155,11 @@ if S.assess.classes:
             *code("assess_classes"),
             work=WORK,
             settings=lambda wildcards: graph.payload(
-                judged=S.assess.judged, classes=S.assess.classes, seed=S.seed, nside=S.splits.nside
+                judged=S.assess.judged,
+                classes=S.assess.classes,
+                seed=S.seed,
+                nside=S.splits.nside,
+                transductive=S.pretraining.transductive,
             ),
         log: f"{WORK}/logs/assess_classes/{{round}}.log",
         resources:

@@ -17,6 +17,7 @@ from pipeline.data.atomic import write_text
 from pipeline.data.manifests import read_tables
 from pipeline.data.sky import cells
 from pipeline.errors import PipelineError
+from pipeline.labels.audit import TRANSDUCTIVE
 from pipeline.settings.assess import Classes, Judged
 from pipeline.stages._door import Job, door
 from pipeline.stages._features import embeddings_by_encoder, read_features
@@ -64,6 +65,7 @@ def run(job: Job) -> None:
         "negative": settings.negative,
         "folds": settings.folds,
         "confidence": judged.confidence,
+        "transductive": job.settings["transductive"],
         "rows": rows,
         "differences": differences,
         "closing": [
@@ -71,6 +73,7 @@ def run(job: Job) -> None:
             f"{settings.folds} folds by sky cell, {judged.confidence:.0%} intervals):",
             *(f"  {name}: AUC {row['auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for name, row in rows.items()),
             *(f"  {_difference_text(row)}" for row in differences),
+            *([f"  {TRANSDUCTIVE}"] if job.settings["transductive"] else []),
         ],
     }
     write_text(job.out["out"], json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
