@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
+from pipeline.data.quantize import STEPS_PER_SIGMA
 from pipeline.data.shards import (
+    COMPRESSIONS,
     ImageShard,
     ImageShardWriter,
     read_result_shard,
@@ -28,7 +30,12 @@ def _content(n=7):
     return images, columns
 
 
-@pytest.mark.parametrize("compression", ["none", "lossless"])
+def _as_read(images, compression):
+    """What a shard gives back of images (N, 3, H, W), whose noise is 1; 100 pixels a band leave it uncertain."""
+    return pytest.approx(images, rel=0, abs=1 / STEPS_PER_SIGMA if compression == "quantized" else 0)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_round_trip(tmp_path, compression):
     images, columns = _content()
     write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, compression)
@@ -38,32 +45,39 @@ def test_round_trip(tmp_path, compression):
         assert shard.columns == ["ebv", "object_id", "type"]
         np.testing.assert_array_equal(shard.object_id, columns["object_id"])
         assert shard.column("type").tolist() == columns["type"].tolist()
-        np.testing.assert_array_equal(shard.read(slice(2, 5)), images[2:5])
+        assert shard.shape == images.shape
+        whole = shard.read(slice(None))
+        assert whole.dtype == np.float32 and whole == _as_read(images, compression)
+        np.testing.assert_array_equal(shard.read(slice(2, 5)), whole[2:5])
+        np.testing.assert_array_equal(shard.read(slice(1, None, 3)), whole[1::3])
+        assert shard.read(slice(5, 2)).shape == (0, 3, 10, 10)
         rows = np.array([6, 0, 1, 2, 4, 4])
-        np.testing.assert_array_equal(shard.read(rows), images[rows])
+        np.testing.assert_array_equal(shard.read(rows), whole[rows])
 
 
-@pytest.mark.parametrize("compression", ["none", "lossless"])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_the_bytes_repeat_and_do_not_depend_on_the_pieces(tmp_path, compression):
     images, columns = _content()
     write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, compression)
-    with ImageShardWriter(tmp_path / "b.h5", images.shape, ATTRS, compression) as writer:
+    with ImageShardWriter(tmp_path / "b.h5", images.shape, ATTRS, compression, columns["object_id"]) as writer:
         writer.write(0, images[:3])
         writer.write_rows(np.array([5, 3, 4, 6]), images[[5, 3, 4, 6]])
         writer.columns(columns)
     write_image_shard(tmp_path / "c.h5", images, columns, ATTRS, compression)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "c.h5").read_bytes()
-    with ImageShard(tmp_path / "b.h5") as shard:
-        np.testing.assert_array_equal(shard.read(slice(None)), images)
+    with ImageShard(tmp_path / "a.h5") as shard, ImageShard(tmp_path / "b.h5") as pieces:
+        np.testing.assert_array_equal(pieces.read(slice(None)), shard.read(slice(None)))
+        assert pieces.read(slice(None)) == _as_read(images, compression)
 
 
-def test_a_reader_can_be_sent_to_another_process(tmp_path):
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_reader_can_be_sent_to_another_process(tmp_path, compression):
     images, columns = _content()
-    write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, "none")
+    write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, compression)
     with ImageShard(tmp_path / "a.h5") as shard:
-        shard.read(slice(0, 1))
+        image = shard.read(slice(3, 4))
         copy = pickle.loads(pickle.dumps(shard))
-    np.testing.assert_array_equal(copy.read(np.array([3])), images[[3]])
+    np.testing.assert_array_equal(copy.read(np.array([3])), image)
     copy.close()
 
 
@@ -71,8 +85,11 @@ def test_faults_name_the_file_and_the_value(tmp_path):
     images, columns = _content()
     with pytest.raises(PipelineError, match="5 rows, 7 images"):
         write_image_shard(tmp_path / "a.h5", images, {"object_id": np.arange(5)}, ATTRS, "none")
-    with pytest.raises(PipelineError, match="unknown compression"):
+    with pytest.raises(PipelineError, match=r"unknown compression(.|\n)*none, lossless, quantized"):
         write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, "zip")
+    with pytest.raises(PipelineError, match="object_id is not that of the images"):
+        with ImageShardWriter(tmp_path / "a.h5", images.shape, ATTRS, "none", columns["object_id"] + 1) as writer:
+            writer.columns(columns)
     write_image_shard(tmp_path / "good.h5", images, columns, ATTRS, "none")
     whole = (tmp_path / "good.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])

@@ -87,14 +87,15 @@ def test_simulated_survey(run):
     assert "selected" in (folder / "log.txt").read_text()
 
 
-def test_bytes_do_not_depend_on_the_batch(run):
+@pytest.mark.parametrize("compression", ["none", "quantized"])
+def test_bytes_do_not_depend_on_the_batch(run, compression):
     folder, survey = run
-    call(folder, survey, ROWS)
+    call(folder, survey, ROWS, compression=compression)
     together = {path.name: path.read_bytes() for path in (folder / "results").glob("one/images/*/t1-south*")}
     for path in (folder / "results").glob("one/images/*/*"):
         path.unlink()
     for index, row in enumerate(ROWS):
-        assert call(folder, survey, [row], batch=f"t1-b000{index}", work=f"work{index}")[0] == 0
+        assert call(folder, survey, [row], batch=f"t1-b000{index}", work=f"work{index}", compression=compression)[0] == 0
     alone = {path.name: path.read_bytes() for path in (folder / "results").glob("one/images/*/t1-south*")}
     assert len(together) == 4 and together == alone
 

@@ -42,6 +42,8 @@ class Ingest(Section):
     selection: Selection | None
     cutout_pixels: int = Field(ge=8)
     photo_z: bool
-    compression: Literal["none", "lossless"]
+    compression: Literal["none", "lossless", "quantized"] = Field(
+        description="of the images; quantized keeps the noise to 1/16 of its sigma"
+    )
     on_bad_object: Literal["flag", "error"]
     shards_per_job: int = Field(ge=1)

@@ -40,7 +40,7 @@ def write_source(
     pixel_flags = np.zeros(rows, dtype=np.int32)
     written = np.zeros(rows, dtype=np.int64)
     attrs = {**source.attrs, "simulated": simulated}
-    with ImageShardWriter(images, (rows, len(BANDS), pixels, pixels), attrs, compression) as shard:
+    with ImageShardWriter(images, (rows, len(BANDS), pixels, pixels), attrs, compression, object_id) as shard:
         for block in source.blocks():
             _write_rows(shard, block.rows, block.images)
             pixel_flags[block.rows] |= block.flags
