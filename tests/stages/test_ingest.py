@@ -95,7 +95,8 @@ def test_bytes_do_not_depend_on_the_batch(run, compression):
     for path in (folder / "results").glob("one/images/*/*"):
         path.unlink()
     for index, row in enumerate(ROWS):
-        assert call(folder, survey, [row], batch=f"t1-b000{index}", work=f"work{index}", compression=compression)[0] == 0
+        where = {"batch": f"t1-b000{index}", "work": f"work{index}"}
+        assert call(folder, survey, [row], **where, compression=compression)[0] == 0
     alone = {path.name: path.read_bytes() for path in (folder / "results").glob("one/images/*/t1-south*")}
     assert len(together) == 4 and together == alone
 
