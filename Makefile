@@ -41,6 +41,7 @@ assess: setup
 
 benchmarks: setup-test
 	$(BIN)/python benchmarks/road.py
+	$(BIN)/python benchmarks/compression.py
 
 schema: setup
 	$(BIN)/skysieve schema --write
