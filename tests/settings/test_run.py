@@ -8,10 +8,17 @@ import yaml
 
 from pipeline import graph
 from pipeline.errors import PipelineError
+from pipeline.learn.ranking import number_inspected
 from pipeline.settings.run import schema_text
 from pipeline.simulate import layout
 
-CONFIGS = ("tiny", "demo", "study")
+CONFIGS = ("tiny", "demo", "study", "legacy-dr9-stein2021")
+
+
+@pytest.fixture(autouse=True)
+def a_survey_on_disk(monkeypatch):
+    """A configuration of a real survey names its folder by this variable; the folder itself is not looked at."""
+    monkeypatch.setenv("LEGACYSURVEY_DIR", "/data/legacysurvey")
 
 
 def _read(root, name):
@@ -26,6 +33,25 @@ def test_a_configuration_is_valid_and_named_as_its_file(root, name):
 def test_the_configurations_have_the_same_sections(root):
     keys = [list(_read(root, name)) for name in CONFIGS]
     assert {frozenset(found) for found in keys} == {frozenset(keys[0])}
+
+
+def test_every_configuration_is_tested(root):
+    assert {path.stem for path in (root / "config").glob("*.yaml")} == set(CONFIGS)
+
+
+def test_the_search_of_stein_2021_has_the_numbers_of_the_paper(root):
+    """Those that the settings imply rather than name: the training ratio, the inspected part of the validation set."""
+    settings = graph.load(_read(root, "legacy-dr9-stein2021"))
+    assert settings.survey.root == "/data/legacysurvey"
+    probe = settings.models["probe"]
+    assert settings.sample.ratios[probe.tier] == 4000
+    validated = 485 * (1 + int(settings.sample.held_out_ratio))
+    assert number_inspected(probe.top_n.inspect, probe.top_n.of, validated) == pytest.approx(1139, abs=2)
+    assert settings.labels.radius_arcsec == pytest.approx(96 * settings.augmentation.pixel_scale)
+    assert sum(stratum.inspect for stratum in settings.rank.strata) == 15_500 and len(settings.searches) == 25
+    # The queue holds 1024 whole batches, and at most half of the sample.
+    training = settings.encoders["moco"].training
+    assert training.queue == 2**18 == 1024 * training.batch and 2 * training.queue <= settings.pretraining.n
 
 
 def test_the_schema_is_that_of_the_models(root):
