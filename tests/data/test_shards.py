@@ -71,6 +71,15 @@ def test_the_bytes_repeat_and_do_not_depend_on_the_pieces(tmp_path, compression)
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_shard_without_rows(tmp_path, compression):
+    images, columns = _content(0)
+    write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, compression)
+    with ImageShard(tmp_path / "a.h5") as shard:
+        assert len(shard) == 0 and shard.object_id.shape == (0,)
+        assert shard.read(slice(None)).shape == shard.read(np.zeros(0, dtype=int)).shape == (0, 3, 10, 10)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_reader_can_be_sent_to_another_process(tmp_path, compression):
     images, columns = _content()
     write_image_shard(tmp_path / "a.h5", images, columns, ATTRS, compression)

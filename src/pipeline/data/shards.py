@@ -44,15 +44,18 @@ def _open(path: Path) -> h5py.File:
         ) from None
 
 
+def _packed(shape: tuple[int, int, int, int], codec: str, level: int) -> dict:
+    """Return the layout of a packed dataset: one image a chunk; nothing without rows, which HDF5 would refuse."""
+    import hdf5plugin
+
+    return {"chunks": (1, *shape[1:]), **hdf5plugin.Blosc(cname=codec, clevel=level, shuffle=1)} if shape[0] else {}
+
+
 class _Plain:
     """Images as float32: dataset `image` (N, 3, H, W)."""
 
     def __init__(self, file: h5py.File, shape: tuple[int, int, int, int], compression: str):
-        layout: dict = {}
-        if compression == "lossless":
-            import hdf5plugin
-
-            layout = {"chunks": (1, *shape[1:]), **hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=1)}
+        layout = _packed(shape, "lz4", 5) if compression == "lossless" else {}
         self._image = file.create_dataset("image", shape=shape, dtype="<f4", track_times=False, **layout)
 
     def write(self, start: int, images: np.ndarray, object_id: np.ndarray) -> None:
@@ -68,12 +71,10 @@ class _Quantized:
     """
 
     def __init__(self, file: h5py.File, shape: tuple[int, int, int, int], compression: str):
-        import hdf5plugin
-
         group = file.create_group("quantized")
         # Bytes, not bits, are shuffled: Zstandard's entropy coder then sees the noise as one byte a pixel, and comes
         # within 2 % of its entropy; with shuffled bits a quarter more remains.
-        packed = {"chunks": (1, *shape[1:]), **hdf5plugin.Blosc(cname="zstd", clevel=3, shuffle=1)}
+        packed = _packed(shape, "zstd", 3)
         layouts = {
             "codes": (shape, "<u2", packed),
             "codes_high": (shape, "<u2", packed),
