@@ -1,5 +1,6 @@
 """Logging: one line an event, with stage and shard; a progress bar on a terminal, plain lines in a file."""
 
+import contextlib
 import sys
 import time
 from datetime import UTC, datetime
@@ -36,14 +37,15 @@ class Log:
             try:
                 self._file.write(line + "\n")
             except OSError:  # a full disk must not hide the reason for which the stage ends
-                self._file = None
+                self.close()
         if self._file is None or level != "INFO":
             sys.stderr.write(line + "\n")
 
     def close(self) -> None:
         """Close the file; later lines go to standard error."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
 
     def event(self, text: str, **fields) -> None:
