@@ -12,9 +12,8 @@ from pipeline import graph
 from pipeline.data.atomic import write_text
 from pipeline.errors import PipelineError
 from pipeline.release.words import in_order, interval
+from pipeline.settings.run import RESERVED_NAMES
 
-# Files of a round's assessment that are no assessment of a model.
-OTHERS = ("comparison", "training_ratios", "survey", "candidates", "classes")
 HONESTY = {
     "lens_or_zero_flux": "lenses or zero-flux controls, from what lies outside",
     "zero_flux_or_never_lensed": "zero-flux controls or hosts that never met the lens code, from everything",
@@ -126,7 +125,7 @@ def _about(content: Mapping, first: Mapping | None) -> list[str]:
 
 
 def _round(files: Mapping[str, Mapping]) -> list[str]:
-    models = {name: found for name, found in files.items() if name not in OTHERS}
+    models = {name: found for name, found in files.items() if name not in RESERVED_NAMES}
     parts = [_models(models)] if models else []
     parts += [_comparison(files["comparison"])] if "comparison" in files else []
     parts += [_completeness(models)] if models else []
