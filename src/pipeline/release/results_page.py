@@ -118,9 +118,9 @@ def _about(content: Mapping, first: Mapping | None) -> list[str]:
             rows.append(("note", judged["label"]))
         if "confidence" in first:
             rows.append(("intervals", f"{first['confidence']:.0%}"))
-    machines = sorted({f"{one['host']} ({one['machine']}, Python {one['python']})" for one in content["provenance"]})
+    machines = sorted({f"{one['machine']}, Python {one['python']}" for one in content["provenance"]})
     if machines:
-        rows.append(("machine", ", ".join(machines)))
+        rows.append(("machine", "; ".join(machines)))
     return [*table(("", ""), rows), ""]
 
 
