@@ -140,7 +140,7 @@ def test_honesty_completeness_ratios_and_purity(assessments):
 def test_what_was_run_and_how_long_it_took(assessments):
     text = results_page.page(_content(assessments))
     assert "SIMULATED" in text and "1 lens in 9 objects" in text and "`abc`" in text and "d" * 32 in text
-    assert "here (x86_64, Python 3.11.7)" in text and "- a detail" in text
+    assert "| machine | x86_64, Python 3.11.7 |" in text and "- a detail" in text
     assert _rows(text, "Seconds per stage")[1:] == [["pretrain", "1", "90", "300"], ["ingest", "2", "51", "450"]]
     assert "Together 141 s" in text
     real = {name: {**found, "simulated": False} for name, found in assessments.items()}

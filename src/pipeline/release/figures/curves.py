@@ -110,7 +110,7 @@ def scores(models: dict[str, dict]) -> tuple[Figure, str]:
         axes.set_title(name)
     for axes in panels[len(models) :]:
         axes.set_axis_off()
-    panels[0].legend(loc="upper right")
+    panels[0].legend(loc="upper left")
     first = ", ".join(str(line["first"]) for line in next(iter(models.values()))["scores"]["top"])
     return figure, (
         f"Scores of lenses and of other objects ({_sample(models)}), before calibration. Dotted lines: the scores of "
