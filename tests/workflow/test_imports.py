@@ -38,29 +38,25 @@ print(time.process_time() - begin, "torch" in sys.modules, "lenstronomy" in sys.
 """
 
 
-def import_seconds(module, enough=0.0):
-    """Return (least processor time of a few imports, whether torch and lenstronomy came with it)."""
-    best = float("inf")
-    for _ in range(TRIES):
-        command = [sys.executable, "-c", PROGRAM.format(module=module)]
-        seconds, torch, lenstronomy = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        best = min(best, float(seconds))
-        if best < enough:
-            break
-    return best, torch == "True", lenstronomy == "True"
-
-
-@pytest.fixture(scope="module")
-def limit():
-    """What a stage's import may take on this machine."""
-    return max(LIMIT_SECONDS, LIMIT_OF_TORCH * import_seconds("torch")[0])
+def import_seconds(module):
+    """Return (processor time of an import, whether torch and lenstronomy came with it)."""
+    command = [sys.executable, "-c", PROGRAM.format(module=module)]
+    seconds, torch, lenstronomy = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(seconds), torch == "True", lenstronomy == "True"
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_starts_fast(stage, limit, capsys):
-    best, torch, lenstronomy = import_seconds(f"pipeline.stages.{stage}", limit)
+def test_a_stage_starts_fast(stage, capsys):
+    for _ in range(TRIES):
+        seconds, torch, lenstronomy = import_seconds(f"pipeline.stages.{stage}")
+        # A slow machine, or a busy one, is slow for torch as well: it is measured at the same time.
+        limit = LIMIT_SECONDS
+        if seconds >= limit:
+            limit = max(limit, LIMIT_OF_TORCH * import_seconds("torch")[0])
+        if seconds < limit:
+            break
     with capsys.disabled():
-        print(f"  import of {stage}: {best:.2f} s of processor time, at most {limit:.2f}")
-    assert best < limit
+        print(f"  import of {stage}: {seconds:.2f} s of processor time, at most {limit:.2f}")
+    assert seconds < limit
     assert torch == (stage in WITH_TORCH)
     assert not lenstronomy
