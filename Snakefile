@@ -33,6 +33,6 @@ onsuccess:
 
 onerror:
     for error in graph.errors_of_this_run(Path(WORK)):
-        print("\n" + error, file=sys.stderr)
+        print(f"\n{error}", file=sys.stderr)
     print("\nThe run did not end. What is finished stays finished.", file=sys.stderr)
     print("After mending the cause, run the same command again (after a kill: snakemake --unlock first).", file=sys.stderr)
