@@ -26,9 +26,9 @@ class Project:
             ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
         )
         for name in filter(None, listed.stdout.decode().split("\0")):
-            if (ROOT / name).is_file():
+            if (ROOT / name).is_file() or (ROOT / name).is_symlink():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
+                shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
         profile = folder / "profiles" / "default" / "config.yaml"
         profile.write_text(profile.read_text().replace("config/demo.yaml", "config/tiny.yaml"))
         self.environment = {
@@ -46,7 +46,7 @@ class Project:
 
     def command(self, *arguments) -> list[str]:
         """A call of snakemake; two cores unless told otherwise."""
-        cores = [] if "--cores" in arguments else ["--cores", "2"]
+        cores = [] if "--cores" in arguments or "slurm" in arguments else ["--cores", "2"]
         return [str(SNAKEMAKE), *cores, *map(str, arguments)]
 
     def call(self, *arguments) -> subprocess.CompletedProcess:

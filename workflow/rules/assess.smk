@@ -30,7 +30,7 @@ rule assess_model:
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking),
     log: f"{WORK}/logs/assess_model/{{round}}-{{model}}.log",
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.assess_model --scores {input.scores:q}"
@@ -51,7 +51,7 @@ rule compare_models:
         settings=lambda wildcards: assess_payload(ranking=S.assess.ranking, comparison=S.assess.comparison),
     log: f"{WORK}/logs/compare_models/{{round}}.log",
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.compare_models --scores {input.scores:q}"
@@ -76,7 +76,7 @@ rule training_ratios:
         ),
     log: f"{WORK}/logs/training_ratios/{{round}}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
@@ -97,7 +97,7 @@ rule assess_survey:
         settings=lambda wildcards: assess_payload(honesty=S.assess.survey, nside=S.splits.nside),
     log: f"{WORK}/logs/assess_survey/{{round}}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
@@ -130,7 +130,7 @@ rule assess_candidates:
         root=lambda wildcards: f"{RESULTS}/survey",
     log: f"{WORK}/logs/assess_candidates/{{round}}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.assess_candidates --candidates {input.candidates:q} --grades {input.grades:q}"
@@ -163,7 +163,7 @@ if S.assess.classes:
             ),
         log: f"{WORK}/logs/assess_classes/{{round}}.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.assess_classes --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"

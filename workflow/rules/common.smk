@@ -25,12 +25,31 @@ try:
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 
+# Snakemake leaves an unset variable as it stands in the profile. Inside a job, SLURM's own variables are gone.
+DEFAULTS = workflow.resource_settings.default_resources
+NEEDS_ACCOUNT = DEFAULTS and DEFAULTS.get("slurm_account").raw == "$SLURM_ACCOUNT" and graph.RUN_CODE not in os.environ
+if NEEDS_ACCOUNT and not os.environ.get("SLURM_ACCOUNT"):
+    raise WorkflowError(
+        "the account that jobs are charged to is not named\n  where: slurm_account in the profile\n"
+        "  next: export SLURM_ACCOUNT=...   (on a cluster without accounts, take that line out of the profile)"
+    )
+
 SIMULATED = S.survey.kind == "simulated"
 TRANCHES = sorted({row.tranche for row in ROWS})
 SAMPLED = [tranche for tranche in S.sample.tranches if tranche in TRANCHES] if S.sample else TRANCHES
 ENVIRONMENT = "../envs/cpu.yaml"
 # What a job of one tranche knows of the survey: how many tranches there are is not its business.
 SURVEY = S.survey.model_copy(update={"tranches": 1}) if SIMULATED else S.survey
+
+
+# GPUs that a job asks for where a network runs. A machine that has none needs no other setting: they are counted only
+# where a limit is given (`--resources gpu=1`, or a scheduler).
+GPU = 1
+
+
+def memory(megabytes):
+    """What a job asks for: as much again at each further attempt."""
+    return lambda wildcards, attempt: megabytes * attempt
 
 
 def code(stage, *modules):

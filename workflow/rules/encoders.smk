@@ -51,7 +51,8 @@ rule pretrain:
     log: f"{WORK}/logs/pretrain/{{encoder}}.log",
     threads: max([S.encoders[name].training.threads for name in TRAINED], default=1)
     resources:
-        mem_mb=6000,
+        gpu=GPU,
+        mem_mb=memory(6000),
         runtime=1440,
     conda: ENVIRONMENT
     shell:
@@ -80,7 +81,7 @@ rule init_encoder:
         ),
     log: f"{WORK}/logs/init_encoder/{{encoder}}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
@@ -123,7 +124,8 @@ rule embed:
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
     resources:
-        mem_mb=4000,
+        gpu=GPU,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:

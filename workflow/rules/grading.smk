@@ -28,7 +28,7 @@ rule rank:
         models=lambda wildcards: graph.payload(names=S.rank.models if S.rank else []),
     log: f"{WORK}/logs/rank-{{round}}.log",
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.rank --scores {input.scores:q} --calibrations {input.calibrations:q}"

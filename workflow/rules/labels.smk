@@ -32,7 +32,7 @@ if S.labels:
             settings=lambda wildcards: graph.payload(labels=S.labels),
         log: f"{WORK}/logs/labels.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.labels --catalogue {input.catalogue:q} --lists {input.lists:q}"
@@ -54,7 +54,7 @@ if S.labels:
             settings=lambda wildcards: graph.payload(sample=S.sample, splits=S.splits, seed=S.seed),
         log: f"{WORK}/logs/sample-{{round}}.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.sample --catalogue {input.catalogue:q} --labels {input.labels:q}"
@@ -75,7 +75,7 @@ if S.labels:
             settings=lambda wildcards: graph.payload(splits=S.splits, sample=S.sample, pretraining=S.pretraining, seed=S.seed),
         log: f"{WORK}/logs/leak_audit.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.leak_audit --catalogue {input.catalogue:q} --labels {input.labels:q}"

@@ -30,7 +30,7 @@ rule train_probe:
     log: f"{WORK}/logs/train_probe/{{round}}-{{model}}.log",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
@@ -54,7 +54,7 @@ rule score_probe:
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
     log: f"{WORK}/logs/score_probe/{{round}}-{{model}}-{{batch}}.log",
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     conda: ENVIRONMENT
     shell:
         "python -m pipeline.stages.score_probe --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
@@ -81,7 +81,8 @@ rule train_finder:
     log: f"{WORK}/logs/train_finder/{{round}}-{{model}}.log",
     threads: max([S.models[name].training.threads for name in FINDERS], default=1)
     resources:
-        mem_mb=6000,
+        gpu=GPU,
+        mem_mb=memory(6000),
         runtime=1440,
     conda: ENVIRONMENT
     shell:
@@ -106,7 +107,8 @@ rule score_finder:
     log: f"{WORK}/logs/score_finder/{{round}}-{{model}}-{{batch}}.log",
     threads: max([S.models[name].score_threads for name in FINDERS], default=1)
     resources:
-        mem_mb=4000,
+        gpu=GPU,
+        mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:

@@ -86,7 +86,7 @@ if S.release and GRADED:
             digest_of_code=code_digest(),
         log: f"{WORK}/logs/release_lenses.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.release_lenses --candidates {input.candidates:q} --grades {input.grades:q}"
@@ -127,7 +127,7 @@ if S.release and GRADED:
             ),
         log: f"{WORK}/logs/lens_figures.log",
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.lens_figures"

@@ -18,7 +18,7 @@ rule similarity:
     log: f"{WORK}/logs/similarity/{{encoder}}.log",
     threads: S.similarity.threads if S.similarity else 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime=720,
     conda: ENVIRONMENT
     shell:

@@ -47,7 +47,7 @@ if SIMULATED:
             rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
         resources:
-            mem_mb=2000,
+            mem_mb=memory(2000),
             runtime=60,
         conda: ENVIRONMENT
         shell:
@@ -66,7 +66,7 @@ if SIMULATED:
             rows=lambda wildcards: rows_of(batch=wildcards.batch),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
         resources:
-            mem_mb=2000,
+            mem_mb=memory(2000),
             runtime=240,
         conda: ENVIRONMENT
         shell:
@@ -90,7 +90,7 @@ rule ingest:
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
     log: f"{WORK}/logs/ingest/{{batch}}.log",
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
