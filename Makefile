@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-test demo test test-graph test-data assess benchmarks schema pictures lint clean
+.PHONY: setup setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures lint clean
 
 setup: .venv/.installed
 
@@ -25,11 +25,14 @@ demo: setup
 	$(BIN)/snakemake --cores all
 
 test: setup-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph" --ignore tests/workflow --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph" --ignore tests/workflow --ignore tests/cluster --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m "not graph" tests/workflow
 
 test-graph: setup-test
 	$(BIN)/python -m pytest -m graph tests/workflow
+
+test-cluster: setup-test
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 test-data: setup-test
 	@test -d "$${SKYSIEVE_DATA:-}" || { echo "set SKYSIEVE_DATA to the folder of real survey files" >&2; exit 2; }
