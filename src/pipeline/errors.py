@@ -1,4 +1,4 @@
-"""The one error class that speaks to users."""
+"""The one error class that speaks to users, and the end that is no error."""
 
 
 class PipelineError(Exception):
@@ -15,3 +15,7 @@ class PipelineError(Exception):
             if text is not None:
                 lines.append(f"  {label}: {text}")
         super().__init__("\n".join(lines))
+
+
+class Stopped(Exception):
+    """A stage ended between two steps because it was asked to; what it had done is on disk, and it can go on."""

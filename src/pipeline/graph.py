@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent
 OUTSIDE = ("settings", "stages._door", "errors", "log", "graph", "learn.launch", "cli")
 RUN_CODE = "SKYSIEVE_RUN_CODE"
 # Settings that change no byte of a product; the digest in the headers of products leaves them out.
-EXECUTION = ("shards_per_job", "workers", "checkpoint_seconds")
+EXECUTION = ("shards_per_job", "workers", "checkpoint_seconds", "device")
 
 
 # --- fingerprints of code -------------------------------------------------------------------------------------------

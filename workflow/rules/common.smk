@@ -47,6 +47,11 @@ SURVEY = S.survey.model_copy(update={"tranches": 1}) if SIMULATED else S.survey
 GPU = 1
 
 
+# Within a job that the scheduler runs for one rule, a stage may put that job back into the queue.
+if workflow.remote_exec:
+    os.environ["SKYSIEVE_OWN_JOB"] = "1"
+
+
 def memory(megabytes):
     """What a job asks for: as much again at each further attempt."""
     return lambda wildcards, attempt: megabytes * attempt

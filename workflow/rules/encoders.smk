@@ -51,15 +51,17 @@ rule pretrain:
     log: f"{WORK}/logs/pretrain/{{encoder}}.log",
     threads: max([S.encoders[name].training.threads for name in TRAINED], default=1)
     resources:
+        launcher="",
         gpu=GPU,
         mem_mb=memory(6000),
         runtime=1440,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.pretrain --images {input.images:q} --catalogue {input.catalogue:q}"
+        "{resources.launcher} python -m pipeline.stages.pretrain --images {input.images:q} --catalogue {input.catalogue:q}"
         " --splits {input.splits:q} --augmentation {input.augmentation:q} --weights {output.weights:q}"
         " --history {output.history:q} --name {wildcards.encoder}"
         " --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --device {S.device} --time-limit {resources.runtime}"
 
 
 rule init_encoder:
@@ -88,6 +90,7 @@ rule init_encoder:
         "python -m pipeline.stages.init_encoder --images {input.images:q} --catalogue {input.catalogue:q}"
         " --splits {input.splits:q} --weights {output.weights:q} --history {output.history:q}"
         " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --device {S.device}"
 
 
 rule import_encoder:
@@ -124,13 +127,15 @@ rule embed:
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
     resources:
+        launcher="",
         gpu=GPU,
         mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.embed --images {input.images:q} --weights {input.weights:q} --out {output:q}"
+        "{resources.launcher} python -m pipeline.stages.embed --images {input.images:q} --weights {input.weights:q} --out {output:q}"
         " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --device {S.device} --time-limit {resources.runtime}"
 
 
 rule import_embeddings:

@@ -54,10 +54,11 @@ rule score_probe:
         settings=lambda wildcards: graph.payload(model=S.models[wildcards.model].scoring),
     log: f"{WORK}/logs/score_probe/{{round}}-{{model}}-{{batch}}.log",
     resources:
+        launcher="",
         mem_mb=memory(2000),
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.score_probe --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
+        "{resources.launcher} python -m pipeline.stages.score_probe --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
         " --weights {input.weights:q} --out {output:q} --name {wildcards.model}"
         " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
@@ -81,14 +82,16 @@ rule train_finder:
     log: f"{WORK}/logs/train_finder/{{round}}-{{model}}.log",
     threads: max([S.models[name].training.threads for name in FINDERS], default=1)
     resources:
+        launcher="",
         gpu=GPU,
         mem_mb=memory(6000),
         runtime=1440,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.train_finder --images {input.images:q} --sample {input.sample:q}"
+        "{resources.launcher} python -m pipeline.stages.train_finder --images {input.images:q} --sample {input.sample:q}"
         " --augmentation {input.augmentation:q} --weights {output.weights:q} --history {output.history:q}"
         " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
+        " --device {S.device} --time-limit {resources.runtime}"
 
 
 rule score_finder:
@@ -107,13 +110,15 @@ rule score_finder:
     log: f"{WORK}/logs/score_finder/{{round}}-{{model}}-{{batch}}.log",
     threads: max([S.models[name].score_threads for name in FINDERS], default=1)
     resources:
+        launcher="",
         gpu=GPU,
         mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.score_finder --images {input.images:q} --weights {input.weights:q} --out {output:q}"
+        "{resources.launcher} python -m pipeline.stages.score_finder --images {input.images:q} --weights {input.weights:q} --out {output:q}"
         " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
+        " --device {S.device} --time-limit {resources.runtime}"
 
 
 rule import_scores:

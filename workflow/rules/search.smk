@@ -18,9 +18,11 @@ rule similarity:
     log: f"{WORK}/logs/similarity/{{encoder}}.log",
     threads: S.similarity.threads if S.similarity else 1
     resources:
+        launcher="",
         mem_mb=memory(8000),
         runtime=720,
     conda: ENVIRONMENT
     shell:
-        "python -m pipeline.stages.similarity --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
+        "{resources.launcher} python -m pipeline.stages.similarity --embeddings {input.embeddings:q} --catalogue {input.catalogue:q}"
         " --out {output:q} --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --time-limit {resources.runtime}"

@@ -97,3 +97,4 @@ rule ingest:
         "python -m pipeline.stages.ingest --survey {input.survey:q} --catalogue {output.catalogue:q}"
         " --images {output.images:q} --rows {params.rows:q} --root {params.root:q}"
         " --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --time-limit {resources.runtime}"

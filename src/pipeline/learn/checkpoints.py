@@ -76,9 +76,12 @@ class Checkpoints:
         JSON-ready values that tell this training from any other: settings, code, inputs.
     seconds : float
         Least time between two checkpoints.
+    writes : bool
+        Of several ranks one writes; all read.
     """
 
-    def __init__(self, folder: Path, identity, seconds: float = CHECKPOINT_SECONDS):
+    def __init__(self, folder: Path, identity, seconds: float = CHECKPOINT_SECONDS, writes: bool = True):
+        self.writes = writes
         self.path = folder / "state.pt"
         self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.seconds = seconds
@@ -94,9 +97,9 @@ class Checkpoints:
             return None
         return content["state"] if content.get("identity") == self.identity else None
 
-    def offer(self, state: Callable[[], dict]) -> bool:
-        """Write state() when the last checkpoint is old enough; return whether it was."""
-        if time.monotonic() - self._last < self.seconds:
+    def offer(self, state: Callable[[], dict], now: bool = False) -> bool:
+        """Write state() when the last checkpoint is old enough, or at once; return whether it was written."""
+        if not self.writes or (not now and time.monotonic() - self._last < self.seconds):
             return False
         with atomic(self.path) as temporary:
             temporary.write_bytes(_bytes({"identity": self.identity, "state": state()}))
@@ -105,4 +108,5 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove the checkpoint of a training that has ended."""
-        self.path.unlink(missing_ok=True)
+        if self.writes:
+            self.path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pipeline.learn.batchnorm import in_groups
+from pipeline.learn.ranks import ALONE, Ranks
 
 
 def contrastive_logits(
@@ -58,10 +59,20 @@ class Moco:
     temperature, momentum : float
     group : int
         Batch-norm statistics are those of groups of this many images.
+    ranks : Ranks
+        Those that train together: each holds the same part of every batch, N / size images, and the whole queue.
     """
 
-    def __init__(self, query: nn.Module, queue: Queue, temperature: float, momentum: float, group: int):
-        self.query, self.queue = query, queue
+    def __init__(
+        self,
+        query: nn.Module,
+        queue: Queue,
+        temperature: float,
+        momentum: float,
+        group: int,
+        ranks: Ranks = ALONE,
+    ):
+        self.query, self.queue, self.ranks = query, queue, ranks
         self.key = copy.deepcopy(query)
         self.key.requires_grad_(False)
         self.query.train()
@@ -76,11 +87,13 @@ class Moco:
 
     @torch.no_grad()
     def keys(self, images: torch.Tensor, permutation: torch.Tensor) -> torch.Tensor:
-        """Return the keys (N, D) of images, normalised in groups of the permuted batch.
+        """Return the keys (N, D) of a batch from this rank's images of it, normalised in groups of the permuted batch.
 
         The permutation keeps a query from being told its key by what both groups share (He et al. 2020, §3.3).
         """
-        shuffled = in_groups(self.key, images[permutation], self.group)
+        permuted = self.ranks.gather(images)[permutation][self.ranks.part(len(permutation))]
+        permuted = permuted.contiguous(memory_format=torch.channels_last)
+        shuffled = self.ranks.gather(in_groups(self.key, permuted, self.group))
         keys = torch.empty_like(shuffled)
         keys[permutation] = shuffled
         return keys
@@ -90,24 +103,29 @@ class Moco:
 
         Parameters
         ----------
-        queries : tensor (N, 3, H, W)
-            One view of each object.
+        queries : tensor (N / size, 3, H, W)
+            One view of each object of this rank.
         keys : tensor (N, D)
-            Keys of the other view.
+            Keys of the other view, of all ranks.
 
         Returns
         -------
         (sum of the loss over the batch, number of objects whose own key is the most similar)
         """
         total, right = 0.0, 0
-        for images, own in zip(queries.split(self.group), keys.split(self.group), strict=True):
+        statistics = self.ranks.statistics(self.query, len(queries) // self.group)
+        parts = zip(queries.split(self.group), keys[self.ranks.part(len(keys))].split(self.group), strict=True)
+        for images, own in parts:
             logits = contrastive_logits(self.query(images), own, self.queue.keys, self.temperature)
             loss = F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long), reduction="sum")
-            (loss / len(queries)).backward()
+            (loss / len(keys)).backward()
             total += loss.item()
             right += int((logits.argmax(dim=1) == 0).sum())
+        self.ranks.sum_gradients(self.query.parameters())
+        statistics.combine()
         self.queue.enqueue(keys)
-        return total, right
+        total, right = self.ranks.sum([total, right], keys.device)
+        return total, int(right)
 
     def state(self) -> dict:
         """Return all that a resumed training needs."""

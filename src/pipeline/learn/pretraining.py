@@ -1,7 +1,7 @@
 """Pre-training of an encoder without labels: MoCo v2 on two augmented views of each image (Stein et al. 2021, §3.1)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.data import random
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Stopped
 from pipeline.images.augment import UNIFORMS, augment, draw
 from pipeline.images.distributions import Distributions
 from pipeline.images.network_input import transform
@@ -20,6 +20,7 @@ from pipeline.learn.checkpoints import Checkpoints
 from pipeline.learn.device import generator
 from pipeline.learn.image_loader import Places, groups
 from pipeline.learn.moco import Moco, Queue
+from pipeline.learn.ranks import ALONE, Ranks
 from pipeline.log import Log
 from pipeline.models.projection import Projection
 from pipeline.settings.augmentation import Augmentation
@@ -67,14 +68,21 @@ def epoch_order(places: Places, training: MocoTraining, seed: int, epoch: int) -
     return order[: steps * training.batch].reshape(steps, training.batch)
 
 
-def group_order(places: Places, training: MocoTraining, seed: int, first: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (epoch, positions of a group) from step `first` to the end of the training."""
+def batch_order(places: Places, training: MocoTraining, seed: int, first: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (epoch, positions of a batch) from step `first` to the end of the training."""
     steps = len(places) // training.batch
     for epoch in range(first // steps, training.epochs):
-        order = epoch_order(places, training, seed, epoch)
-        for batch in order[max(0, first - epoch * steps) :]:
-            for positions in batch.reshape(-1, training.group):
-                yield epoch, positions
+        for batch in epoch_order(places, training, seed, epoch)[max(0, first - epoch * steps) :]:
+            yield epoch, batch
+
+
+def group_order(
+    places: Places, training: MocoTraining, seed: int, first: int, part: slice = slice(None)
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (epoch, positions of a group) from step `first` on, of that part of each batch."""
+    for epoch, batch in batch_order(places, training, seed, first):
+        for positions in batch[part].reshape(-1, training.group):
+            yield epoch, positions
 
 
 class Views:
@@ -123,16 +131,17 @@ class Training:
     steps : int
         Steps an epoch.
     device : torch.device
+    ranks : Ranks
     """
 
-    def __init__(self, setting: MocoEncoder, seed: int, steps: int, device: torch.device):
+    def __init__(self, setting: MocoEncoder, seed: int, steps: int, device: torch.device, ranks: Ranks = ALONE):
         training = setting.training
         backbone = encoder.build(setting.network, seed)
         words = random.stream(seed, "pretrain", "projection and queue")
         network = nn.Sequential(backbone, Projection(backbone.features, training.projection, generator(words)))
         network.to(device, memory_format=torch.channels_last)
         queue = Queue(training.queue, training.projection, generator(words), device)
-        self.moco = Moco(network, queue, training.temperature, training.key_momentum, training.group)
+        self.moco = Moco(network, queue, training.temperature, training.key_momentum, training.group, ranks)
         self.optimizer = torch.optim.SGD(
             network.parameters(),
             lr=training.learning_rate,
@@ -143,7 +152,7 @@ class Training:
         self.step, self.rows, self.loss, self.right = 0, [], 0.0, 0
 
     def advance(self, queries: torch.Tensor, others: torch.Tensor, permutation: torch.Tensor) -> None:
-        """Make one step on two views (batch, 3, H, W) of the same objects, the second normalised as permuted.
+        """Make one step on two views (batch / ranks, 3, H, W) of the same objects; the second is permuted (batch,).
 
         Raises
         ------
@@ -196,8 +205,12 @@ def pretrain(
     device: torch.device,
     checkpoints: Checkpoints,
     log: Log,
+    ranks: Ranks = ALONE,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[dict, list[dict]]:
     """Train an encoder, or go on where a checkpoint stands: the result has the same bits.
+
+    Several ranks share each batch; the result of all is the same, and that of one process up to rounding.
 
     Returns
     -------
@@ -206,11 +219,14 @@ def pretrain(
     Raises
     ------
     PipelineError
-        The queue is too long for the sample, or the loss is no longer a number.
+        The queue is too long for the sample, the loss is no longer a number, or the ranks do not fit the batch.
+    Stopped
+        stop() said so after a step; a checkpoint holds all that was done.
     """
     check_size(len(sample.places), setting.training)
     batch, group = setting.training.batch, setting.training.group
-    training = Training(setting, seed, len(sample.places) // batch, device)
+    ranks.check(batch, group, "encoders.*.training.batch")
+    training = Training(setting, seed, len(sample.places) // batch, device, ranks)
     resumed = checkpoints.load()
     if resumed is not None:
         training.restore(resumed)
@@ -218,21 +234,27 @@ def pretrain(
     loaded = groups(
         sample.paths,
         sample.places,
-        group_order(sample.places, setting.training, seed, training.step),
+        group_order(sample.places, setting.training, seed, training.step, ranks.part(batch)),
         workers=setting.training.workers,
         seed=seed,
         views=VIEWS,
         pixels=setting.view.pixels,
     )
     views_of = Views(sample, setting.view, augmentation, distributions, seed)
+    batches = batch_order(sample.places, setting.training, seed, training.step)
     for _ in log.progress(range(training.step, training.total), total=training.total - training.step, unit="steps"):
-        items = [next(loaded) for _ in range(batch // group)]
+        items = [next(loaded) for _ in range(batch // group // ranks.size)]
         queries, others = (torch.cat(views) for views in zip(*(views_of(item, device) for item in items), strict=True))
-        ids = sample.places.object_id[np.concatenate([positions for _, positions, _, _ in items])]
-        permutation = torch.from_numpy(random.order(seed, "pretrain/shuffle", items[0][0], ids)).to(device)
+        epoch, positions = next(batches)
+        shuffled = random.order(seed, "pretrain/shuffle", epoch, sample.places.object_id[positions])
+        permutation = torch.from_numpy(shuffled).to(device)
         training.advance(queries, others, permutation)
         if training.step % training.steps == 0:
             log.event("epoch", **{name: f"{value:.4g}" for name, value in training.rows[-1].items()})
-        checkpoints.offer(training.state)
+        stopped = ranks.any(stop(), device) and training.step < training.total
+        checkpoints.offer(training.state, now=stopped)
+        if stopped:
+            raise Stopped(f"step {training.step} of {training.total}")
     loaded.close()
+    ranks.check_equal(training.moco.query, device)
     return training.moco.query[0].state_dict(), training.rows

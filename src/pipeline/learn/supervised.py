@@ -16,6 +16,7 @@ from pipeline.images.network_input import averaged, centre_crop
 from pipeline.images.own import Own
 from pipeline.learn.batches import compose
 from pipeline.learn.ranking import average_precision
+from pipeline.learn.ranks import ALONE, Ranks
 from pipeline.settings.augmentation import Augmentation
 from pipeline.settings.models import FinderAugmentation, FinderInput, FinderTraining
 
@@ -174,9 +175,20 @@ class Training:
         On `device`; (n, B, P, P) to (n,) logits.
     settings : FinderTraining
     device : torch.device
+    ranks : Ranks
+        Those that train together: each takes the same part of every batch.
+
+    Raises
+    ------
+    PipelineError
+        The ranks do not fit the batch.
     """
 
-    def __init__(self, network: nn.Module, settings: FinderTraining, device: torch.device):
+    def __init__(
+        self, network: nn.Module, settings: FinderTraining, device: torch.device, ranks: Ranks = ALONE
+    ):
+        ranks.check(settings.batch, settings.group, "models.*.training.batch")
+        self.ranks = ranks
         self.network, self.settings, self.device = network.to(memory_format=LAYOUT), settings, device
         self.optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
         self.epoch = self.step = 0
@@ -208,7 +220,7 @@ class Training:
         return self.settings.learning_rate * self.settings.decay ** (self.epoch // self.settings.decay_epochs)
 
     def update(self, inputs: Callable[[slice], torch.Tensor], labels: torch.Tensor) -> None:
-        """Take one step of Adam on a batch, whose groups go through the network one by one.
+        """Take one step of Adam on a batch, whose groups go through the network one by one, each rank with its own.
 
         inputs(slice) returns that part of the batch; labels (batch,) float32.
         """
@@ -217,12 +229,18 @@ class Training:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()
         batch, group = self.settings.batch, self.settings.group
-        for start in range(0, batch, group):
+        own = self.ranks.part(batch)
+        statistics = self.ranks.statistics(self.network, (own.stop - own.start) // group)
+        loss_sum = 0.0
+        for start in range(own.start, own.stop, group):
             part = slice(start, start + group)
             logits = self.network(inputs(part).contiguous(memory_format=LAYOUT))
             loss = F.binary_cross_entropy_with_logits(logits, labels[part].to(self.device), reduction="sum") / batch
             loss.backward()
-            self.loss_sum += loss.item()
+            loss_sum += loss.item()
+        self.ranks.sum_gradients(self.network.parameters())
+        statistics.combine()
+        self.loss_sum += self.ranks.sum([loss_sum], self.device)[0]
         self.optimizer.step()
         self.step += 1
 

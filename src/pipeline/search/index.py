@@ -18,6 +18,8 @@ from pipeline.errors import PipelineError
 from pipeline.images.photometry import magnitudes
 from pipeline.search.objects import Lists, Objects, Result, systems
 
+VECTORS = "vectors.npy"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -109,6 +111,11 @@ class State:
         return lists
 
 
+def map_vectors(folder: Path) -> np.ndarray:
+    """Return the vectors that `open_objects` wrote, as a memory map."""
+    return np.load(folder / VECTORS, mmap_mode="r")
+
+
 def open_objects(found: list[Source], catalogue: pd.DataFrame, settings, folder: Path) -> tuple[Objects, int]:
     """Gather what can be searched: vectors as a memory map in the order of magnitude, and the rest in memory.
 
@@ -140,7 +147,7 @@ def open_objects(found: list[Source], catalogue: pd.DataFrame, settings, folder:
     usable = np.flatnonzero(np.isfinite(brightness) & np.isfinite(norm) & (norm > 0))
     order = usable[np.lexsort((ids[usable], brightness[usable]))]
     group = systems(table["ra"].to_numpy()[order], table["dec"].to_numpy()[order], settings.duplicate_arcsec)
-    vectors = _vectors(found, order, len(ids), dimensions, folder / "vectors.npy")
+    vectors = _vectors(found, order, len(ids), dimensions, folder)
     return Objects(ids[order], brightness[order], group, vectors, norm[order]), len(ids) - len(order)
 
 
@@ -167,11 +174,11 @@ def _identities(found: list[Source]) -> tuple[np.ndarray, np.ndarray, int]:
     return np.concatenate(ids), np.concatenate(norms), sizes.pop()
 
 
-def _vectors(found: list[Source], order: np.ndarray, rows: int, dimensions: int, path: Path) -> np.ndarray:
+def _vectors(found: list[Source], order: np.ndarray, rows: int, dimensions: int, folder: Path) -> np.ndarray:
     """Write the vectors in the given order, shard by shard, and return them as a memory map."""
     target = np.full(rows, -1)
     target[order] = np.arange(len(order))
-    with atomic(path) as temporary:
+    with atomic(folder / VECTORS) as temporary:
         out = np.lib.format.open_memmap(temporary, "w+", np.float16, (max(1, len(order)), dimensions))
         begin = 0
         for source in found:
@@ -180,7 +187,7 @@ def _vectors(found: list[Source], order: np.ndarray, rows: int, dimensions: int,
             out[place[place >= 0]] = embedding[place >= 0]
             begin += len(embedding)
         out.flush()
-    return np.load(path, mmap_mode="r")
+    return map_vectors(folder)
 
 
 def _norm(embedding: np.ndarray) -> np.ndarray:

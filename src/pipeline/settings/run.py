@@ -1,7 +1,7 @@
 """The settings of a whole run: all sections together."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,8 @@ class RunSettings(Section):
 
     run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     seed: Annotated[int, Field(ge=0)]
+    # "cuda" fails where there is no GPU, "auto" falls back to the CPU. It changes products by rounding only.
+    device: Literal["auto", "cuda", "cpu"]
     survey: Survey
     ingest: Ingest
     labels: Labels | None

@@ -13,14 +13,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import graph
 from pipeline.data.atomic import atomic, remove_stale_temporaries, write_text
 from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, write_manifest
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Stopped
+from pipeline.learn import launch
 from pipeline.log import Log
+from pipeline.stages._allocation import END_SECONDS, EXIT_AGAIN, Allocation
 from pipeline.stages._lock import lock
 
 # A restarted Snakemake may meet a job of its killed forerunner that is about to end.
@@ -45,6 +48,12 @@ class Job:
     fingerprint : list[str]
         Modules on which the result depends, with their hashes.
     log : Log
+    world : World
+        The ranks that do this job together; rank 0 writes what is not shared.
+    allocation : Allocation
+        How long the job still has.
+    device : torch.device
+        Of a stage with `--device`.
     """
 
     def __init__(self, stage: str, arguments: argparse.Namespace, inputs, outputs, values):
@@ -56,7 +65,13 @@ class Job:
         self.settings: dict = json.loads(arguments.settings)
         self.work: Path = arguments.work
         self.fingerprint = graph.fingerprint(stage, *arguments.also)
-        self.log = Log(stage, arguments.log)
+        self.device = None
+        self.world = launch.find()
+        self.allocation = Allocation(arguments.time_limit)
+        log = arguments.log
+        if log is not None and self.world.rank:
+            log = log.with_suffix(f".rank{self.world.rank}{log.suffix}")
+        self.log = Log(stage, log)
         self.rows_in = self.rows_out = 0
 
     @property
@@ -88,6 +103,8 @@ class Job:
     ) -> None:
         """Make the shards of a batch that are not finished yet, then the manifest of each dataset.
 
+        Several ranks share the shards. A job whose time is nearly up stops between two of them.
+
         Parameters
         ----------
         outputs : dict
@@ -99,8 +116,10 @@ class Job:
         """
         known = self.known_digests()
         digests: dict[Path, str] = {}
-        done: dict[str, list[Entry]] = {name: [] for name in outputs}
-        for shard, sources in self.log.progress(entries, unit="shards"):
+        done: list[dict[str, Entry]] = []
+        for shard, sources in self.log.progress(self.world.share(entries), unit="shards"):
+            if self.allocation.ending():
+                raise Stopped(f"{len(done)} of {len(self.world.share(entries))} shards")
             for source in sources:
                 if source not in digests:
                     digests[source] = known.get(source) or sha256(source)
@@ -115,12 +134,14 @@ class Job:
                 record = self._make(outputs, shard, state, make)
             else:
                 self.log.event("finished before", shard=shard, rows=record["rows"])
-            for name in outputs:
-                done[name].append(Entry(shard, record["rows"], record["files"][name]))
+            done.append({name: Entry(shard, record["rows"], record["files"][name]) for name in outputs})
             self.rows_out += record["rows"]
+        done = self.world.gather(done)
+        if self.world.rank:
+            return
         graph.check_code(graph.fingerprint_now(self.fingerprint))
         for name, (path, _) in outputs.items():
-            write_manifest(Manifest(path.parent.name, path.stem, done[name]), path)
+            write_manifest(Manifest(path.parent.name, path.stem, [entry[name] for entry in done]), path)
 
     def _record_path(self, outputs: dict, shard: str) -> Path:
         first = next(iter(outputs.values()))[0]
@@ -207,6 +228,8 @@ def _parser(stage: str, inputs, outputs, values) -> argparse.ArgumentParser:
     parser.add_argument("--settings", default="{}", help="JSON of the stage's own sections")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and locks")
     parser.add_argument("--log", type=Path, default=None, help="file for the log (default: standard error)")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto", help="where networks run")
+    parser.add_argument("--time-limit", type=float, default=None, help="minutes that the scheduler gives this job")
     parser.add_argument("--also", nargs="*", default=[], help="modules imported by name, such as models.shielded")
     return parser
 
@@ -225,6 +248,8 @@ def _provenance(job: Job, seconds: float) -> None:
         "version": importlib.metadata.version("skysieve"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
+        "device": str(job.device or "cpu"),
+        "ranks": job.world.size,
         "machine": platform.machine(),
         "python": platform.python_version(),
         "libraries": versions,
@@ -245,8 +270,12 @@ def door(
     inputs: tuple[str, ...] = (),
     outputs: tuple[str, ...] = (),
     values: tuple[str, ...] = (),
+    network: bool = False,
+    resumes: bool = False,
 ) -> int:
-    """Run a stage and return its exit status: 0, 2 for what the user can mend, 1 for a bug, 130 when interrupted.
+    """Run a stage and return its exit status.
+
+    0, 2 for what the user can mend, 1 for a bug, 130 when interrupted, 75 when the job waits in the queue again.
 
     Parameters
     ----------
@@ -258,8 +287,13 @@ def door(
         Arguments without the program's name; None takes those of the process.
     inputs, outputs, values : tuple of str
         Names of the arguments; an input may end in "+" (one or more files), "*" (any number) or "?" (optional).
+    network : bool
+        The stage runs a network: it computes on `job.device`.
+    resumes : bool
+        When it is asked to end it does so between two steps, with a checkpoint (`job.allocation.ending`).
     """
     arguments = _parser(stage, inputs, outputs, values).parse_args(argv)
+    first = launch.find().rank == 0
     begin = time.monotonic()
     log = None
     try:
@@ -269,17 +303,22 @@ def door(
         except json.JSONDecodeError as error:
             raise PipelineError("--settings is not JSON", value=error) from None
         log = job.log
-        version = importlib.metadata.version("skysieve")
-        log.event("begin", version=version, host=socket.gethostname(), settings=arguments.settings)
+        signal.signal(signal.SIGUSR1, job.allocation.ask)
+        if resumes:
+            signal.signal(signal.SIGTERM, job.allocation.ask)
+        _begin(job, arguments, network)
         graph.check_code(job.fingerprint)
         _check_inputs(job)
-        with lock(job.work / "locks" / f"{job.key}.lock", log, LOCK_WAIT_SECONDS):
-            for target in job.out.values():
+        with lock(job.work / "locks" / f"{job.key}.lock", log, LOCK_WAIT_SECONDS) if first else nullcontext():
+            for target in job.out.values() if first else ():
                 remove_stale_temporaries(target)
+            job.world.wait()
             run(job)
             # Snakemake removes the outputs of a job that fails here.
             graph.check_code(graph.fingerprint_now(job.fingerprint))
         status = 0
+    except Stopped as stopped:
+        status = _again(job, stopped)
     except PipelineError as error:
         status = _report(log, stage, str(error), EXIT_USER)
     except KeyboardInterrupt as error:
@@ -291,10 +330,45 @@ def door(
         seconds = time.monotonic() - begin
         rate = f"{job.rows_out / max(seconds, 1e-9):.4g}/s"
         log.event("end", status=status, rows_in=job.rows_in, rows_out=job.rows_out, seconds=f"{seconds:.2f}", rate=rate)
-        if status == 0:
+        if status == 0 and first:
             _provenance(job, seconds)
         log.close()
+        if status not in (0, EXIT_AGAIN):
+            job.world.abort(status)
     return status
+
+
+def _begin(job: Job, arguments: argparse.Namespace, network: bool) -> None:
+    """Write the first line of the log: version, host, rank, device, settings; refuse a device that is not there."""
+    problem = None
+    where = {"host": socket.gethostname(), "rank": f"{job.world.rank} of {job.world.size}"}
+    if network:
+        from pipeline.learn.device import choose  # torch, which stages without a network do not import
+
+        try:
+            job.device = choose(arguments.device, job.world.local_rank)
+        except PipelineError as error:
+            problem = error
+        where["device"] = job.device or arguments.device
+    job.log.event("begin", version=importlib.metadata.version("skysieve"), **where, settings=arguments.settings)
+    if problem:
+        raise problem
+    if network and arguments.device == "auto" and job.device.type == "cpu":
+        job.log.event("no GPU was found: the network runs on the CPU")
+
+
+def _again(job: Job, stopped: Stopped) -> int:
+    """End a stage that was asked to: back into the queue where its time was up, else as after an interruption."""
+    job.log.event("stopped; what is done is kept", at=stopped, because=job.allocation.asked)
+    if not job.allocation.job or job.allocation.asked == "SIGTERM":
+        return EXIT_INTERRUPTED
+    if job.world.rank:
+        time.sleep(END_SECONDS)  # rank 0 asks; a launcher would end it with the first rank that ends
+        return EXIT_AGAIN
+    try:
+        return job.allocation.requeue(job.log)
+    except PipelineError as error:
+        return _report(job.log, job.stage, str(error), EXIT_USER)
 
 
 def _of_the_disk(error: Exception, arguments: argparse.Namespace, outputs: tuple[str, ...]) -> str | None:

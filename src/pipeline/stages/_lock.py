@@ -16,6 +16,7 @@ import psutil
 
 from pipeline.errors import PipelineError
 from pipeline.log import Log
+from pipeline.stages._allocation import OWN_JOB
 
 POLL_SECONDS = 1.0
 
@@ -30,12 +31,17 @@ def _me() -> dict:
 
 
 def _alive(owner: dict) -> bool:
-    """Tell whether the owner of a lock may still run; unknown counts as alive."""
+    """Tell whether the owner of a lock may still run; unknown counts as alive.
+
+    The same job on another node is this job's earlier allocation: it was put back into the queue, or its node died.
+    """
     if owner.get("host") == socket.gethostname():
         try:
             return abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1.0
         except (psutil.NoSuchProcess, KeyError):
             return False
+    if os.environ.get(OWN_JOB) and owner.get("job") == os.environ.get("SLURM_JOB_ID", ""):
+        return False
     if owner.get("job") and shutil.which("squeue"):
         listed = subprocess.run(["squeue", "-h", "-j", owner["job"]], capture_output=True, text=True, check=False)
         return bool(listed.stdout.strip())

@@ -12,7 +12,7 @@ from pipeline.stages._door import Job, door
 def run(job: Job) -> None:
     """Embed the shards that are not finished yet."""
     setting = Embed.parse(job.settings["embed"], where="embed")
-    device = set_up(setting.threads)
+    device = set_up(setting.threads, job.device)
     network, view = encoder.load(job.paths["weights"], device)
     paths = dict(shard_paths(job.paths["images"], ".h5"))
 
@@ -32,7 +32,7 @@ def run(job: Job) -> None:
 
 def main(argv=None) -> int:
     """Run the stage."""
-    return door("embed", run, argv, inputs=("images", "weights"), outputs=("out",), values=("name",))
+    return door("embed", run, argv, inputs=("images", "weights"), outputs=("out",), values=("name",), network=True)
 
 
 if __name__ == "__main__":

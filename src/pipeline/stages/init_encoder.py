@@ -28,7 +28,7 @@ def run(job: Job) -> None:
             value=setting.batch,
             allowed=f"at most {len(sample.places)}",
         )
-    device = set_up(setting.threads)
+    device = set_up(setting.threads, job.device)
     network = encoder.build(setting.network, job.settings["seed"]).to(device, memory_format=torch.channels_last)
     order = torch.arange(n * setting.batch).numpy().reshape(n, setting.batch)
     loaded = groups(sample.paths, sample.places, ((0, positions) for positions in order), workers=0)
@@ -52,6 +52,7 @@ def main(argv=None) -> int:
         inputs=("images+", "catalogue+", "splits"),
         outputs=("weights", "history"),
         values=("name",),
+        network=True,
     )
 
 

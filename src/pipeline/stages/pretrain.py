@@ -15,6 +15,7 @@ from pipeline.settings.augmentation import Augmentation
 from pipeline.settings.encoders import MocoEncoder
 from pipeline.stages._door import Job, door
 from pipeline.stages._pretraining_sample import digests, pretraining_sample
+from pipeline.stages._training import ranks_of
 
 
 def run(job: Job) -> None:
@@ -37,8 +38,9 @@ def run(job: Job) -> None:
             job.log.warning("objects without a value of their own go without this augmentation", op=name, n=missing)
     inputs = digests(job, "images", "catalogue", "splits", "augmentation")
     identity = [inputs, job.settings, job.fingerprint, job.values["name"]]
-    checkpoints = Checkpoints(job.work / "checkpoints" / job.key, identity)
-    device = set_up(setting.training.threads)
+    ranks = ranks_of(job)
+    checkpoints = Checkpoints(job.work / "checkpoints" / job.key, identity, writes=ranks.rank == 0)
+    device = set_up(setting.training.threads, job.device)
     job.log.event("training", device=device.type, threads=setting.training.threads, epochs=setting.training.epochs)
     state, history = pretrain(
         sample,
@@ -49,7 +51,11 @@ def run(job: Job) -> None:
         device=device,
         checkpoints=checkpoints,
         log=job.log,
+        ranks=ranks,
+        stop=job.allocation.ending,
     )
+    if ranks.rank:
+        return
     job.rows_out = len(sample.places)
     write_text(job.out["history"], history_text(HISTORY, history))
     with atomic(job.out["weights"]) as temporary:
@@ -66,6 +72,8 @@ def main(argv=None) -> int:
         inputs=("images+", "catalogue+", "splits", "augmentation"),
         outputs=("weights", "history"),
         values=("name",),
+        network=True,
+        resumes=True,
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.stages._door import Job, door
 def run(job: Job) -> None:
     """Score shard by shard, batches of one shape."""
     settings = FinderScoring.parse(job.settings["model"])
-    device = set_up(settings.score_threads)
+    device = set_up(settings.score_threads, job.device)
     state, about = load_weights(job.paths["weights"])
     rule, weights = supervised.rule_of(state, FinderInput.parse(about["input"]))
     build = importlib.import_module(f"pipeline.models.{about['network']}").build
@@ -54,7 +54,15 @@ def run(job: Job) -> None:
 
 def main(argv=None) -> int:
     """Run the stage."""
-    return door("score_finder", run, argv, inputs=("images", "weights"), outputs=("out",), values=("name",))
+    return door(
+        "score_finder",
+        run,
+        argv,
+        inputs=("images", "weights"),
+        outputs=("out",),
+        values=("name",),
+        network=True,
+    )
 
 
 if __name__ == "__main__":

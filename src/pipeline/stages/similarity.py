@@ -3,13 +3,18 @@
 Inputs: embeddings of one encoder, catalogue. Output: a manifest and one shard of neighbours for each of embeddings.
 """
 
+from pathlib import Path
+
+import pandas as pd
 import torch
 
 from pipeline import graph
 from pipeline.data.atomic import atomic, remove_stale_temporaries
 from pipeline.data.manifests import Entry, Manifest, read_tables, sha256, write_manifest
 from pipeline.data.shards import read_result_shard, write_result_shard
+from pipeline.errors import Stopped
 from pipeline.search import index, neighbours
+from pipeline.search.objects import Objects
 from pipeline.settings.similarity import Similarity
 from pipeline.stages._door import Job, door
 
@@ -27,13 +32,19 @@ def run(job: Job) -> None:
     }
     state = index.State(job.work / "checkpoints" / "similarity" / job.values["name"], made_from)
     catalogue = read_tables(job.paths["catalogue"], ["object_id", "ra", "dec", f"flux_{settings.magnitude_band}"])
-    objects, left_out = index.open_objects(found, catalogue, settings, state.checkpoints)
+    objects, left_out = _open(job, found, catalogue, settings, state.checkpoints)
     job.rows_in = len(objects) + left_out
     job.log.event("compare", objects=len(objects), left_out=left_out, append=state.previous is not None)
     work = neighbours.tasks(objects, settings, state.previous, catalogue)
+    own = job.world.share(list(enumerate(work)))
     lists = []
-    for number, task in enumerate(job.log.progress(work, total=len(work), unit="blocks")):
+    for number, task in job.log.progress(own, total=len(own), unit="blocks"):
+        if job.allocation.ending():
+            raise Stopped(f"{len(lists)} of {len(own)} blocks")
         lists.append(state.block(number, lambda task=task: neighbours.run(objects, task, settings)))
+    lists = job.world.gather(lists)
+    if job.world.rank:
+        return
     result = neighbours.collect(objects, work, lists, settings.neighbours)
     graph.check_code(graph.fingerprint_now(job.fingerprint))
     entries = []
@@ -48,6 +59,18 @@ def run(job: Job) -> None:
         job.rows_out += len(ids)
     write_manifest(Manifest(job.out["out"].parent.name, "manifest", entries), job.out["out"])
     state.keep(result)
+
+
+def _open(job: Job, found: list[index.Source], catalogue: pd.DataFrame, settings: Similarity, folder: Path):
+    """Return the objects to compare, and how many are left out; rank 0 gathers the vectors, the others map them."""
+    parts = None
+    if job.world.rank == 0:
+        objects, left_out = index.open_objects(found, catalogue, settings, folder)
+        if job.world.size == 1:
+            return objects, left_out
+        parts = objects.object_id, objects.magnitude, objects.group, objects.norm, left_out
+    object_id, magnitude, group, norm, left_out = job.world.broadcast(parts)
+    return Objects(object_id, magnitude, group, index.map_vectors(folder), norm), left_out
 
 
 def main(argv=None) -> int:

@@ -14,6 +14,7 @@ from pipeline.data import random
 from pipeline.data.atomic import atomic, write_text
 from pipeline.data.manifests import sha256, shard_paths
 from pipeline.data.shards import ImageShard
+from pipeline.errors import Stopped
 from pipeline.images.distributions import Distributions
 from pipeline.images.own import COLUMNS, Own, check_known
 from pipeline.learn import supervised
@@ -25,6 +26,7 @@ from pipeline.settings.augmentation import Augmentation
 from pipeline.settings.models import Finder
 from pipeline.stages._door import Job, door
 from pipeline.stages._sample import held_out_rows, read_sample, training_rows
+from pipeline.stages._training import ranks_of
 
 
 def _read(paths: list[Path], object_id: np.ndarray, take) -> tuple[np.ndarray, Own, list[str]]:
@@ -50,7 +52,7 @@ def run(job: Job) -> None:
     """Read the sample's cutouts into memory, train from the start or a checkpoint, write the best epoch."""
     settings = Finder.parse(job.settings["model"])
     plan, seed, name = settings.training, int(job.settings["seed"]), job.values["name"]
-    device = set_up(plan.threads)
+    device = set_up(plan.threads, job.device)
     augmentation = Augmentation.parse(job.settings["augmentation"])
     fitted = json.loads(job.paths["augmentation"].read_text(encoding="utf-8"))
     distributions = Distributions.parse(fitted["distributions"], where=job.paths["augmentation"])
@@ -77,18 +79,27 @@ def run(job: Job) -> None:
     network = importlib.import_module(f"pipeline.models.{settings.network}").build(
         len(bands), generator(random.stream(seed, "train_finder", name))
     )
-    training = supervised.Training(network.to(device), plan, device)
+    ranks = ranks_of(job)
+    training = supervised.Training(network.to(device), plan, device, ranks)
     identity = {
         "settings": job.settings,
         "code": job.fingerprint,
         "inputs": [sha256(path) for path in (*job.paths["images"], job.paths["sample"], job.paths["augmentation"])],
     }
-    checkpoints = Checkpoints(job.work / "checkpoints" / job.key, identity, plan.checkpoint_seconds)
+    folder = job.work / "checkpoints" / job.key
+    checkpoints = Checkpoints(folder, identity, plan.checkpoint_seconds, writes=ranks.rank == 0)
     saved = checkpoints.load()
     if saved is not None:
         training.restore(saved)
         job.log.event("resume", epoch=training.epoch + 1, step=training.step)
     job.log.event("train", train=len(train), lenses=int(train["label"].sum()), select=len(select), device=device)
+
+    def after_step() -> None:
+        stopped = ranks.any(job.allocation.ending(), device) and training.epoch < plan.epochs
+        checkpoints.offer(training.state, now=stopped)
+        if stopped:
+            raise Stopped(f"step {training.step} of epoch {training.epoch + 1}")
+
     supervised.train(
         training,
         cutouts,
@@ -99,13 +110,16 @@ def run(job: Job) -> None:
         progress=lambda steps, epoch: job.log.progress(
             steps, total=len(steps), unit="steps", desc=f"epoch {epoch + 1} of {plan.epochs}"
         ),
-        after_step=lambda: checkpoints.offer(training.state),
+        after_step=after_step,
         after_epoch=lambda row: job.log.event(
             f"epoch {row['epoch']} of {plan.epochs}",
             loss=f"{row['loss']:.4f}",
             select_average_precision=f"{row['select_average_precision']:.4f}",
         ),
     )
+    ranks.check_equal(training.network, device)
+    if ranks.rank:
+        return
     best = training.best
     job.log.event("chosen", epoch=best["epoch"], select_average_precision=f"{best['average_precision']:.4f}")
     about = {
@@ -132,6 +146,8 @@ def main(argv=None) -> int:
         inputs=("images+", "sample", "augmentation"),
         outputs=("weights", "history"),
         values=("name",),
+        network=True,
+        resumes=True,
     )
 
 
