@@ -3,55 +3,74 @@
 import re
 
 import pytest
+from cluster.conftest import TWO_GPUS, TWO_NODES, Submitting
 from workflow.project import differences
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
-# Asking sooner than the profile does, because the jobs of the tiny run take seconds.
-QUICK = ("--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "10")
 ON_GPUS = {"pretrain", "embed", "train_finder", "score_finder"}
-
-
-@pytest.fixture(scope="module")
-def local(new_project):
-    """The products of a run without a scheduler."""
-    project = new_project("local")
-    project.run()
-    return project.digests()
+# Rules whose ranks share the shards of a batch: the same bytes as one process, on two nodes as well.
+SHARED = {"embed": TWO_NODES | TWO_GPUS, "score_finder": TWO_NODES | TWO_GPUS}
+SHARED |= {"score_probe": TWO_NODES, "similarity": TWO_NODES}
 
 
 @pytest.fixture(scope="module")
 def submitted(slurm, new_project):
-    """A project that ran through the scheduler."""
+    """A project that ran through the scheduler, with two ranks on two nodes where ranks share shards."""
     project = new_project("slurm")
-    project.environment["SLURM_ACCOUNT"] = "lab"
-    project.output = project.run("--profile", "slurm", *QUICK)
+    project.resources(**SHARED)
+    project.first = slurm.last()
+    project.output = project.run("--profile", "slurm")
     return project
 
 
 def test_without_an_account_nothing_is_submitted(slurm, new_project):
     project = new_project("nobody")
     project.environment.pop("SLURM_ACCOUNT", None)
-    before = len(slurm.jobs())
-    done = project.call("--profile", "slurm", *QUICK)
+    before = slurm.last()
+    done = project.call("--profile", "slurm")
     assert done.returncode != 0 and "export SLURM_ACCOUNT=" in done.stderr
-    assert len(slurm.jobs()) == before
+    assert slurm.last() == before
 
 
 def test_the_products_are_those_of_a_run_without_a_scheduler(submitted, local):
     found = submitted.digests()
-    assert len(found) > 60 and differences(found, local) == []
+    assert len(found) > 60 and differences(found, local.digests()) == []
 
 
 def test_jobs_ran_on_both_nodes_with_what_they_asked_for(submitted, slurm):
-    jobs = {row["Comment"].removeprefix("rule_").split("_wildcards_")[0]: row for row in slurm.jobs()}
-    assert ON_GPUS < set(jobs) and {row["State"] for row in jobs.values()} == {"COMPLETED"}
-    assert {row["NodeList"] for row in jobs.values()} == {"node1", "node2"}
+    rows = [row for row in slurm.jobs(submitted.first) if row["Comment"].startswith("rule_")]
+    jobs = {row["Comment"].removeprefix("rule_").split("_wildcards_")[0]: row for row in rows}
+    assert ON_GPUS | set(SHARED) <= set(jobs) and {row["State"] for row in rows} == {"COMPLETED"}
+    assert {row["NodeList"] for row in rows} >= {"node1", "node[1-2]"}
     for name, row in jobs.items():
         assert row["Account"] == "lab" and row["QOS"] == "shared", name
-        assert ("gres/gpu=1" in row["AllocTRES"]) == (name in ON_GPUS), (name, row)
+        gpus = 2 if name in SHARED else 1
+        assert (f"gres/gpu={gpus}" in row["AllocTRES"]) == (name in ON_GPUS), (name, row)
+        assert ("node=2" in row["AllocTRES"]) == (name in SHARED), (name, row)
+
+
+def test_both_ranks_worked_and_say_who_they_are(submitted):
+    for name in ("embed/moco-t1-b0000", "score_finder/1-shielded-t1-b0000", "similarity/moco"):
+        lines = submitted.log(f"{name}.rank1.log").splitlines()
+        assert "rank=1 of 2" in lines[0] and "host=" in lines[0] and "status=0" in lines[-1], name
+    assert "made [shard=" in submitted.log("embed/moco-t1-b0000.rank1.log")
 
 
 def test_nothing_is_left_to_do_with_or_without_the_scheduler(submitted):
     for arguments in (("--profile", "slurm"), ()):
         assert submitted.plan(*arguments) == {}
     assert re.search(r"planted lenses|candidates", submitted.output)
+
+
+def test_a_copy_without_times_is_not_stale(local, tmp_path):
+    copied = Submitting(tmp_path / "copied", like=local)
+    for path in (copied.folder / "results").rglob("*"):
+        if path.is_file():
+            path.touch()
+    assert copied.plan("--profile", "slurm") == {}
+
+
+def test_a_setting_makes_the_same_stages_stale_under_the_scheduler(finished):
+    with finished.settings(lambda content: content["rank"].update(system_arcsec=24.0)):
+        local = finished.plan()
+        assert local and "ingest" not in local and finished.plan("--profile", "slurm") == local

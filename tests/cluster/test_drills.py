@@ -1,0 +1,171 @@
+"""What goes wrong on a cluster, done on purpose: each run then ends with the products of an undisturbed one."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from cluster.conftest import TWO_GPUS, TWO_NODES, Submitting, wait_for
+from workflow.project import Project, differences
+
+from pipeline.learn.checkpoints import load_weights
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+TWO_MINUTES = 2
+# What of two minutes is left to a training: less the margin, the start of two snakemakes and of the stage, and reading.
+USABLE_SECONDS = 85.0
+
+
+def ended(process: subprocess.Popen, project: Project, seconds: float = 600) -> str:
+    """Wait until snakemake has ended well; return what it wrote."""
+    status = process.wait(seconds)
+    text = (project.folder / "snakemake.log").read_text()
+    assert status == 0, text[-4000:]
+    return text
+
+
+def made(text: str) -> list[str]:
+    """The shards that a log says were written, once for each time."""
+    return re.findall(r": made \[shard=(\S+)", text)
+
+
+def test_a_batch_that_fails_is_tried_again_and_named(idle, finished):
+    shard = sorted((finished.results / "images" / "shards").glob("*.h5"))[0]
+    content = shard.read_bytes()
+    before, first = finished.digests(), idle.last()
+    shard.write_bytes(content[: len(content) // 2])
+    done = finished.call("--profile", "slurm", "--forcerun", "score_finder", "--until", "score_finder")
+    assert done.returncode != 0
+    rows = [row for row in idle.jobs(first) if "score_finder" in row["Comment"]]
+    assert [row["State"] for row in rows] == ["FAILED", "FAILED"] and len({row["JobIDRaw"] for row in rows}) == 2
+    memory = [int(re.search(r"mem=(\d+)M", row["ReqTRES"])[1]) for row in rows]
+    assert memory[1] == 2 * memory[0]
+    # Which batch, which file, and what to do.
+    assert "score_finder/1-shielded-t1-b0000.log" in done.stderr and shard.name in done.stderr
+    assert "run the same command again" in done.stderr
+    shard.write_bytes(content)
+    finished.run("--profile", "slurm")
+    assert differences(finished.digests(), before) == []
+
+
+def test_out_of_memory_is_tried_again_with_more(idle, finished):
+    before, first = finished.digests(), idle.last()
+    # Two snakemakes and a stage with torch do not fit into 300 MB.
+    finished.resources(similarity={"mem_mb": "300 if attempt == 1 else 4000"})
+    finished.run("--profile", "slurm", "--forcerun", "similarity", "--until", "similarity")
+    rows = [row for row in idle.jobs(first) if "similarity" in row["Comment"] and "_moco" in row["Comment"]]
+    assert [row["State"] == "COMPLETED" for row in rows] == [False, True], rows
+    assert "mem=300M" in rows[0]["ReqTRES"] and "mem=4000M" in rows[1]["ReqTRES"]
+    assert differences(finished.digests(), before) == []
+
+
+def test_scancel_of_everything_then_a_second_start_repeats_no_finished_shard(idle, new_project, local):
+    project = new_project("cancelled")
+    log = "simulate_survey/t1-b0000.log"
+    running = project.start("--until", "simulate_survey", "--retries", "0")
+    wait_for(lambda: made(project.log(log)), 240, "the first shard")
+    idle.cancel()
+    assert running.wait(120) != 0
+    assert "interrupted SIGTERM" in project.log(log) or "status=0" not in project.log(log)
+    shards = made(project.log(log))
+    project.run("--profile", "slurm", "--until", "simulate_survey")
+    every = made(project.log(log))
+    assert every[: len(shards)] == shards and len(every) == len(set(every)) > len(shards), every
+    expected = {name: digest for name, digest in local.digests().items() if name.startswith("survey/")}
+    found = {name: digest for name, digest in project.digests().items() if name.startswith("survey/")}
+    assert differences(found, expected) == []
+
+
+def test_snakemake_is_killed_while_a_job_runs_and_started_again(idle, new_project, local):
+    project = new_project("rebooted")
+    log = "simulate_survey/t1-b0000.log"
+    first = project.start("--until", "simulate_survey")
+    wait_for(lambda: made(project.log(log)), 240, "the first shard")
+    os.killpg(first.pid, signal.SIGKILL)  # a login node that reboots: the job goes on
+    first.wait()
+    assert [state for _, state, _ in idle.queue()] == ["RUNNING"]
+    project.run("--unlock")
+    ended(project.start("--until", "simulate_survey"), project)
+    text = project.log(log)
+    assert len(idle.queue()) == 0
+    assert "waiting for a job that makes the same output" in text
+    every = made(text)
+    assert len(every) == len(set(every)) == len(re.findall("finished before", text)), text
+    expected = {name: digest for name, digest in local.digests().items() if name.startswith("survey/")}
+    found = {name: digest for name, digest in project.digests().items() if name.startswith("survey/")}
+    assert differences(found, expected) == []
+
+
+def test_a_full_disk_is_named_and_the_run_goes_on_after_it(idle, finished):
+    before = finished.digests()
+    folder = finished.results / "images" / "embeddings" / "moco"
+    kept = finished.folder / "kept"
+    shutil.move(folder, kept)
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", folder], check=True)
+    try:
+        done = finished.call("--profile", "slurm", "--until", "embed", "--retries", "0")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert done.returncode != 0 and "the disk is full" in done.stderr and "MB free" in done.stderr
+    finished.run("--profile", "slurm")
+    assert differences(finished.digests(), before) == []
+
+
+def test_two_ranks_train_on_two_nodes(idle, finished, local):
+    from stages.test_ranks import assert_same_training
+
+    finished.resources(pretrain=TWO_NODES | TWO_GPUS, train_finder=TWO_NODES | TWO_GPUS)
+    first = idle.last()
+    finished.run("--profile", "slurm", "--forcerun", "pretrain", "--until", "pretrain")
+    (row,) = (row for row in idle.jobs(first) if "pretrain" in row["Comment"])
+    assert row["State"] == "COMPLETED" and "node=2" in row["AllocTRES"]
+    assert "rank=1 of 2" in finished.log("pretrain/moco.rank1.log")
+    below = "images/encoders/moco"
+    assert_same_training(finished.results / below, local.results / below)
+
+
+def seconds_of_an_epoch(project: Project) -> float:
+    """How long an epoch of the pre-training takes here, from the log of a finished one: the last of its epochs."""
+    text = (project.folder / "work" / "tiny" / "logs" / "pretrain" / "moco.log").read_text()
+    clock = re.findall(r"T(\d\d):(\d\d):(\d\d)Z INFO pretrain: (?:epoch|training) \[", text)
+    times = [3600 * int(hours) + 60 * int(minutes) + int(seconds) for hours, minutes, seconds in clock]
+    return max(1.0, (times[-1] - times[0]) % 86400 / (len(times) - 1))
+
+
+def test_a_training_that_loses_its_node_and_runs_out_of_time_ends_like_an_undisturbed_one(idle, local, tmp_path):
+    epochs = int(2.4 * USABLE_SECONDS / seconds_of_an_epoch(local)) + 1
+    projects = [Submitting(tmp_path / "disturbed", like=local), Submitting(tmp_path / "undisturbed", like=local)]
+    disturbed, undisturbed = projects
+    for project in projects:
+        path = project.folder / "config" / "tiny.yaml"
+        text = path.read_text()
+        longer = re.sub(r"(  moco:\n(?:    .*\n)*?      epochs: )\d+", rf"\g<1>{epochs}", text)
+        assert longer != text
+        path.write_text(longer)
+    disturbed.resources(pretrain={"runtime": TWO_MINUTES})
+    first = idle.last()
+    log = "pretrain/moco.log"
+    before = len(disturbed.log(log))
+    running = disturbed.start("--until", "pretrain")
+    wait_for(lambda: "training [" in disturbed.log(log)[before:], 120, "the training")
+    node = wait_for(lambda: [node for _, state, node in idle.queue() if state == "RUNNING"], 20, "its node")[0]
+    idle.script("kill-node", node)
+    undisturbed.run("--until", "pretrain")
+    ended(running, disturbed, 900)
+    idle.script("start-node", node)
+    starts = [row for row in idle.jobs(first) if "pretrain" in row["Comment"]]
+    assert len({row["JobIDRaw"] for row in starts}) == 1, "a requeue keeps the job"
+    states = [row["State"] for row in starts]
+    assert states[-1] == "COMPLETED" and "NODE_FAIL" in states and states.count("REQUEUED") >= 2, states
+    assert starts[1]["NodeList"] != node
+    text = disturbed.log(log)[before:]
+    assert text.count("queued again") >= 2 and text.count(": resumed [") >= 2
+    below = "images/encoders/moco"
+    names = ("history.csv", "weights.pt")
+    one, two = ([(project.results / below / name).read_bytes() for name in names] for project in projects)
+    assert one == two
+    state, _ = load_weights(disturbed.results / below / "weights.pt")
+    assert state["conv1.weight"].isfinite().all()
