@@ -18,6 +18,7 @@ setup-gpu:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip uninstall --quiet --yes faiss-cpu
 	touch .venv/.gpu
+	rm -f .venv/.installed
 	$(MAKE) setup
 
 .venv/.installed: $(LOCK) pyproject.toml

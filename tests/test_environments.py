@@ -1,6 +1,8 @@
 """Environments for conda, the container and the locks name what pyproject.toml names."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -81,6 +83,17 @@ def test_the_lock_for_gpus_is_the_other_one_with_cuda():
     assert {name: gpu.get(name) for name in cpu} == cpu
     cuda = re.compile(r"nvidia-.*|cuda-.*|triton|setuptools")  # triton and setuptools: what torch for CUDA asks for
     assert [name for name in gpu.keys() - cpu.keys() if not cuda.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize(("mark", "lock"), [(None, "requirements.lock"), (".gpu", "requirements-gpu.lock")])
+def test_setup_takes_the_lock_of_the_machine(tmp_path, mark, lock):
+    for name in ("requirements.lock", "requirements-gpu.lock", "pyproject.toml", "Makefile"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv").mkdir()
+    if mark:
+        (tmp_path / ".venv" / mark).touch()
+    done = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert re.findall(r"--requirement (\S+)", done.stdout) == [lock]
 
 
 def sections() -> tuple[dict[str, str], dict[str, str]]:

@@ -43,6 +43,14 @@ def test_groups_that_get_components_exist(name):
     assert set(given.get("group-components", {})) <= set(given.get("groups", {}).values())
 
 
+def test_no_grouped_rule_asks_for_gpus():
+    """Those of a group that run side by side would add up, and the job would wait for all of them."""
+    for name in PROFILES:
+        for rule in content(name).get("groups", {}):
+            block = re.search(rf"^ *rule {rule}:\n(.*?)(?=^ *rule |\Z)", rules(), re.S | re.M).group(1)
+            assert "gpu=" not in block, rule
+
+
 def test_rules_ask_in_portable_words():
     asked = set()
     for block in re.findall(r"^( *)resources:\n((?:\1    .*\n)+)", rules(), re.M):
