@@ -1,17 +1,29 @@
 # make demo    set up, run the pipeline on the mini-survey that it simulates itself
 # make test    set up, run the tests
+# make setup-gpu    set up for a machine with GPUs; all other targets then use that
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures lint clean
+.PHONY: setup setup-gpu setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures lint clean
+
+# `make setup-gpu` leaves .venv/.gpu behind, so that no later target installs faiss-cpu over faiss-gpu.
+LOCK := $(if $(wildcard .venv/.gpu),requirements-gpu.lock,requirements.lock)
 
 setup: .venv/.installed
+	@test -e slurm/config.yaml || echo "use --profile profiles/slurm (this checkout has no symbolic links)"
 
-.venv/.installed: requirements.lock pyproject.toml
+setup-gpu:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip uninstall --quiet --yes faiss-cpu
+	touch .venv/.gpu
+	rm -f .venv/.installed
+	$(MAKE) setup
+
+.venv/.installed: $(LOCK) pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement $(LOCK)
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

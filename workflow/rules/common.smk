@@ -33,6 +33,9 @@ if NEEDS_ACCOUNT and not os.environ.get("SLURM_ACCOUNT"):
         "the account that jobs are charged to is not named\n  where: slurm_account in the profile\n"
         "  next: export SLURM_ACCOUNT=...   (on a cluster without accounts, take that line out of the profile)"
     )
+if NEEDS_ACCOUNT:
+    # Now, because within a job (scrontab, sbatch) the executor then drops all variables whose names begin with SLURM_.
+    DEFAULTS["slurm_account"] = os.environ["SLURM_ACCOUNT"]
 
 SIMULATED = S.survey.kind == "simulated"
 TRANCHES = sorted({row.tranche for row in ROWS})
