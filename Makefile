@@ -57,6 +57,7 @@ assess: setup
 benchmarks: setup-test
 	$(BIN)/python benchmarks/road.py
 	$(BIN)/python benchmarks/compression.py
+	$(BIN)/python benchmarks/graph.py
 
 schema: setup
 	$(BIN)/skysieve schema --write

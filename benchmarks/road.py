@@ -27,12 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 
-def _clone(folder: Path) -> dict:
+def clone(folder: Path) -> dict:
     """Copy the repository's files; return the environment in which the copy's code runs."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     for name in filter(None, listed.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
+        shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     return {**os.environ, "PYTHONPATH": str(folder / "src")}
 
 
@@ -49,7 +49,7 @@ def workflow_row(config: str = "config/demo.yaml") -> dict:
     """Time `snakemake --cores 1` on a run, and its command lines one after the other, both at the same time."""
     with tempfile.TemporaryDirectory() as scratch:
         ours, peer = Path(scratch) / "ours", Path(scratch) / "peer"
-        environments = {folder: _clone(folder) for folder in (ours, peer)}
+        environments = {folder: clone(folder) for folder in (ours, peer)}
         for folder in (ours, peer):
             _one_thread(folder / config)
         call = [SNAKEMAKE, "--cores", "1", "--configfile", config]

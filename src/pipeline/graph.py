@@ -8,8 +8,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -26,30 +25,7 @@ EXECUTION = ("shards_per_job", "workers", "checkpoint_seconds", "device")
 # --- fingerprints of code -------------------------------------------------------------------------------------------
 
 
-def _serialise(node) -> Iterator[str]:
-    """Yield the meaning of a syntax tree: no positions, docstrings or empty fields (equal across Python versions)."""
-    if isinstance(node, ast.AST):
-        yield type(node).__name__ + "("
-        for name, value in ast.iter_fields(node):
-            if (
-                name == "body"
-                and isinstance(value, list)
-                and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            ):
-                value = _without_docstring(value)
-            if value is None or value == [] or name in ("kind", "type_comment", "ctx"):
-                continue
-            yield name + "="
-            yield from _serialise(value)
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for item in node:
-            yield from _serialise(item)
-            yield ","
-        yield "]"
-    else:
-        yield repr(node)
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _without_docstring(body: list) -> list:
@@ -59,23 +35,51 @@ def _without_docstring(body: list) -> list:
     return body
 
 
+def _read(tree: ast.Module) -> tuple[str, set[str], set[str]]:
+    """Return the meaning of a syntax tree, the names that it may import from this package, and its text constants.
+
+    The meaning holds no positions, docstrings or empty fields (equal across Python versions). One pass, because every
+    call of Snakemake reads the whole package.
+    """
+    meaning: list[str] = []
+    names, texts = set(), set()
+    write = meaning.append
+
+    def visit(node):
+        if isinstance(node, ast.AST):
+            kind = type(node)
+            write(kind.__name__ + "(")
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if name == "body" and kind in _DOCUMENTED:
+                    value = _without_docstring(value)
+                if value is None or value == [] or name in ("kind", "type_comment", "ctx"):
+                    continue
+                write(name + "=")
+                visit(value)
+            write(")")
+            if kind is ast.Import:
+                names.update(alias.name for alias in node.names)
+            elif kind is ast.ImportFrom and node.module and not node.level:
+                names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+            elif kind is ast.Constant and isinstance(node.value, str):
+                texts.add(node.value)
+        elif isinstance(node, list):
+            write("[")
+            for item in node:
+                visit(item)
+                write(",")
+            write("]")
+        else:
+            write(repr(node))
+
+    visit(tree)
+    return "".join(meaning), {name for name in names if name.startswith("pipeline.")}, texts
+
+
 def _is_module(name: str) -> bool:
     path = PACKAGE.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file()
-
-
-def _imports(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of this package that a module imports anywhere in its text, without the package's name."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.startswith("pipeline.") and _is_module(name.removeprefix("pipeline.")):
-                yield name.removeprefix("pipeline.")
 
 
 @cache
@@ -86,12 +90,13 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
         tree = ast.parse(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError("no such module", where=path, value=name) from None
-    digest = hashlib.sha256("".join(_serialise(tree)).encode())
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    meaning, names, texts = _read(tree)
+    digest = hashlib.sha256(meaning.encode())
     for beside in sorted(path.parent.iterdir()):
-        if beside.suffix != ".py" and beside.is_file() and beside.name in texts:
+        if beside.suffix != ".py" and beside.name in texts and beside.is_file():
             digest.update(beside.read_bytes())
-    return digest.hexdigest()[:16], tuple(sorted(set(_imports(tree))))
+    imports = sorted(name for name in (found.removeprefix("pipeline.") for found in names) if _is_module(name))
+    return digest.hexdigest()[:16], tuple(imports)
 
 
 def _outside(name: str) -> bool:
@@ -299,7 +304,7 @@ def shards_text(rows: list[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(field.name for field in fields(Row))
-    writer.writerows(asdict(row).values() for row in rows)
+    writer.writerows(vars(row).values() for row in rows)
     return text.getvalue()
 
 
@@ -336,6 +341,14 @@ def shards_of(settings, results: Path, configfiles) -> list[Row]:
     return read_shards(results / "shards.tsv", os.path.relpath(name) if os.path.isabs(name) else name)
 
 
+def grouped(rows: list[Row], key: str) -> dict:
+    """Return the rows of each value of a column; values and rows in the order of the list."""
+    groups: dict = {}
+    for row in rows:
+        groups.setdefault(getattr(row, key), []).append(row)
+    return groups
+
+
 def rows_json(rows: list[Row]) -> str:
     """Return rows as JSON for a stage's `--rows`."""
-    return json.dumps([asdict(row) for row in rows], sort_keys=True, separators=(",", ":"))
+    return json.dumps([vars(row) for row in rows], sort_keys=True, separators=(",", ":"))

@@ -65,14 +65,14 @@ def code(stage, *modules):
     return graph.fingerprint(stage, *modules)
 
 
-def rows_of(**wanted):
-    """Rows of the list of shards with the given values, as JSON."""
-    return graph.rows_json([row for row in ROWS if all(str(getattr(row, key)) == str(value) for key, value in wanted.items())])
+# Looked up once for each of thousands of jobs.
+ROWS_OF_BATCH = graph.grouped(ROWS, "batch")
+ROWS_OF_TRANCHE = graph.grouped(ROWS, "tranche")
 
 
 def batches(tranches=TRANCHES):
     """Names of the batches of some tranches, in order."""
-    return list(dict.fromkeys(row.batch for row in ROWS if row.tranche in tranches))
+    return [batch for batch, rows in ROWS_OF_BATCH.items() if rows[0].tranche in tranches]
 
 
 def dataset(folder, tranches=TRANCHES):

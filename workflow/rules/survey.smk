@@ -44,7 +44,7 @@ if SIMULATED:
             *code("simulate_catalogues"),
             work=WORK,
             settings=lambda wildcards: graph.payload(survey=SURVEY, seed=S.seed),
-            rows=lambda wildcards: rows_of(tranche=wildcards.tranche),
+            rows=lambda wildcards: graph.rows_json(ROWS_OF_TRANCHE[int(wildcards.tranche)]),
         log: f"{WORK}/logs/simulate_catalogues/{{tranche}}.log",
         resources:
             mem_mb=memory(2000),
@@ -63,7 +63,7 @@ if SIMULATED:
             *code("simulate_survey"),
             work=WORK,
             settings=lambda wildcards: graph.payload(survey=SURVEY, seed=S.seed),
-            rows=lambda wildcards: rows_of(batch=wildcards.batch),
+            rows=lambda wildcards: graph.rows_json(ROWS_OF_BATCH[wildcards.batch]),
         log: f"{WORK}/logs/simulate_survey/{{batch}}.log",
         resources:
             mem_mb=memory(2000),
@@ -86,7 +86,7 @@ rule ingest:
         *code("ingest"),
         work=WORK,
         settings=lambda wildcards: graph.payload(survey=SURVEY, ingest=S.ingest),
-        rows=lambda wildcards: rows_of(batch=wildcards.batch),
+        rows=lambda wildcards: graph.rows_json(ROWS_OF_BATCH[wildcards.batch]),
         root=lambda wildcards: f"{RESULTS}/survey/tranche-{wildcards.batch.split('-')[0][1:]}" if SIMULATED else S.survey.root,
     log: f"{WORK}/logs/ingest/{{batch}}.log",
     resources:
