@@ -1,6 +1,7 @@
 """What the Snakefile uses: fingerprints of code, lists of shards, settings."""
 
 import json
+import logging
 import subprocess
 import sys
 import textwrap
@@ -156,3 +157,32 @@ def test_the_errors_of_this_run_are_the_last_ones_of_its_logs(tmp_path, monkeypa
     (logs / "mended.log").write_text("".join(line.format(*words) for words in mended))
     found = graph.errors_of_this_run(tmp_path)
     assert found == [f"{logs / 'failed.log'}:\n2026-01-01T00:00:00Z ERROR ingest: the disk is full\n  where: x"]
+
+
+def test_rows_of_each_batch_in_the_order_of_the_list():
+    shards = [(f"s{index}", "images", 1 + index // 3, "x", "south") for index in range(5)]
+    rows = graph.into_batches(shards, 2)
+    batches = graph.grouped(rows, "batch")
+    assert {name: [row.shard for row in found] for name, found in batches.items()} == {
+        "t1-b0000": ["s0", "s1"], "t1-b0001": ["s2"], "t2-b0000": ["s3", "s4"]
+    }  # fmt: skip
+    assert [*graph.grouped(rows, "tranche")] == [1, 2]
+
+
+def _record(event, **values):
+    return logging.makeLogRecord({"event": event, "msg": "Job stats", **values})
+
+
+def test_requested_hours_stand_under_the_closing_table_of_a_dry_run():
+    hours = graph.RequestedHours()
+    first, last = _record("run_info"), _record("run_info")
+    assert hours.filter(first) and first.msg == "Job stats"
+    for name, resources in (
+        ("embed", {"runtime": 90, "gpu": 2}), ("embed", {"runtime": 30, "gpu": 2}), ("splits", {"runtime": 60}),
+        ("unlimited", {}),
+    ):  # fmt: skip
+        assert hours.filter(_record("job_info", rule_name=name, resources=resources, shellcmd="python"))
+    assert hours.filter(_record("job_info", rule_name="all", resources={"runtime": 60}, shellcmd=None))
+    assert hours.filter(last)
+    table = {line.split()[0]: line.split()[1:] for line in last.msg.splitlines()[3:]}
+    assert table == {"embed": ["2", "2.0", "4.0"], "splits": ["1", "1.0", "0.0"], "total": ["3", "3.0", "4.0"]}

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import uuid
@@ -352,3 +353,40 @@ def grouped(rows: list[Row], key: str) -> dict:
 def rows_json(rows: list[Row]) -> str:
     """Return rows as JSON for a stage's `--rows`."""
     return json.dumps([vars(row) for row in rows], sort_keys=True, separators=(",", ":"))
+
+
+# --- what a dry run says --------------------------------------------------------------------------------------------
+
+
+class RequestedHours(logging.Filter):
+    """Put the hours that jobs ask for, by kind, under the closing table of a dry run.
+
+    Snakemake calls no hook in a dry run, but it logs every job with its resources, and its table after them; in a real
+    run the table comes before the first job, and stays as it is. Nothing is added where jobs have no time limit.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.asked: dict[str, list[tuple[float, float]]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Note a job; extend the table."""
+        event = getattr(record, "event", None)
+        # A rule without a command is done where Snakemake runs.
+        if event == "job_info" and record.shellcmd and isinstance(record.resources.get("runtime"), int):
+            hours = record.resources.get("runtime") / 60
+            self.asked.setdefault(record.rule_name, []).append((hours, hours * record.resources.get("gpu", 0)))
+        elif event == "run_info" and self.asked:
+            record.msg = f"{record.msg}\n{self.table()}"
+        return True
+
+    def table(self) -> str:
+        """Return jobs, hours and GPU hours of each kind, if every job took all the time that it asks for."""
+        width = max(map(len, [*self.asked, "requested"]))
+        lines = [f"{'requested':<{width}}  {'jobs':>7}  {'hours':>9}  {'GPU hours':>9}"]
+        lines.append("  ".join("-" * size for size in (width, 7, 9, 9)))
+        everything = [hours for asked in self.asked.values() for hours in asked]
+        for name, asked in [*self.asked.items(), ("total", everything)]:
+            hours, on_gpus = map(sum, zip(*asked, strict=True))
+            lines.append(f"{name:<{width}}  {len(asked):>7}  {hours:>9.1f}  {on_gpus:>9.1f}")
+        return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from pipeline import graph
 from pipeline.errors import PipelineError
@@ -36,6 +37,8 @@ if NEEDS_ACCOUNT and not os.environ.get("SLURM_ACCOUNT"):
 if NEEDS_ACCOUNT:
     # Now, because within a job (scrontab, sbatch) the executor then drops all variables whose names begin with SLURM_.
     DEFAULTS["slurm_account"] = os.environ["SLURM_ACCOUNT"]
+
+logger.addFilter(graph.RequestedHours())
 
 SIMULATED = S.survey.kind == "simulated"
 TRANCHES = sorted({row.tranche for row in ROWS})

@@ -1,0 +1,130 @@
+"""What each kind of job asks the scheduler for, read from the `sbatch` lines, beside what Perlmutter grants.
+
+The whole graph of the settings of Stein et al. is submitted at once to a real SLURM, which holds it: nothing runs.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+ON_GPUS = {"pretrain", "embed", "train_finder", "score_finder"}
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The most that one job may ask for in a QOS: minutes, and of one node GPUs, logical processors and memory (MB)."""
+
+    minutes: int
+    gpus: int
+    processors: int
+    memory_mb: int
+
+
+# Nodes: docs.nersc.gov/systems/perlmutter/architecture (CPU: 128 cores, 512 GB; GPU: 64 cores, 256 GB, 4 A100; two
+# logical processors a core). Times: docs.nersc.gov/jobs/policy; in QOS shared a job takes at most half a node.
+NODES = {"cpu": (0, 256, 512_000), "gpu": (4, 128, 256_000)}
+QOS = {"shared": (48 * 60, 2), "regular": (48 * 60, 1), "preempt": (48 * 60, 1), "debug": (30, 1)}
+GRANTED = {
+    (qos, constraint): Granted(minutes, *(number // part for number in node))
+    for qos, (minutes, part) in QOS.items()
+    for constraint, node in NODES.items()
+}
+# It records its arguments, then submits them to wait without end.
+WRAPPER = """#!{python}
+import json, os, sys, uuid
+with open(os.path.join({folder!r}, uuid.uuid4().hex), "w") as file:
+    json.dump(sys.argv[1:], file)
+os.execv({sbatch!r}, ["sbatch", "--hold", *sys.argv[1:]])
+"""
+
+
+def _parser():
+    """The words of sbatch that the executor uses; any other one ends the test."""
+    parser = argparse.ArgumentParser(exit_on_error=True, allow_abbrev=False)
+    parser.add_argument("--parsable", action="store_true")
+    parser.add_argument("-A", "--account", required=True)
+    parser.add_argument("-C", "--constraint", required=True)
+    parser.add_argument("--qos", required=True)
+    parser.add_argument("-t", "--time", type=int, required=True)
+    parser.add_argument("--mem", type=int, required=True)
+    parser.add_argument("--comment", required=True)
+    parser.add_argument("--wrap", required=True)
+    for name in ("--job-name", "--output", "--export", "-D", "-p", "--signal"):
+        parser.add_argument(name)
+    for name in ("--nodes", "--ntasks", "--ntasks-per-node", "--ntasks-per-gpu", "--cpus-per-task", "--cpus-per-gpu"):
+        parser.add_argument(name, type=int, default=1)
+    for name in ("--gpus", "--gpus-per-node"):
+        parser.add_argument(name, type=int, default=0)
+    for name in ("--requeue", "--no-requeue"):
+        parser.add_argument(name, action="store_true")
+    return parser
+
+
+@pytest.fixture(scope="module")
+def submitted(slurm, new_project):
+    """Every job of the run: its words, and the state in which the scheduler keeps it."""
+    project = new_project("submission")
+    name = project.stand_in_survey(8)
+    lines, binaries = project.folder / "lines", project.folder / "bin"
+    lines.mkdir()
+    binaries.mkdir()
+    script = binaries / "sbatch"
+    python, sbatch = shutil.which("python3"), shutil.which("sbatch")
+    script.write_text(WRAPPER.format(python=python, folder=str(lines), sbatch=sbatch))
+    script.chmod(0o755)
+    project.environment["PATH"] = f"{binaries}:{os.environ['PATH']}"
+    project.planned = project.plan("--configfile", name, "--profile", "slurm")
+    # At once: no job waits for the products of another.
+    output = project.run("--configfile", name, "--profile", "slurm", "--immediate-submit", "--notemp", "--no-hooks")
+    jobs = [json.loads(path.read_text()) for path in lines.iterdir()]
+    try:
+        queue = subprocess.run(
+            ["squeue", "-h", "-o", "%k|%T|%r"], capture_output=True, text=True, check=True, timeout=60
+        )
+    finally:
+        subprocess.run(["scancel", "--user", "root", "--state", "PENDING"], check=True, timeout=60)
+    project.jobs = [_parser().parse_args(words) for words in jobs]
+    project.queue = dict((line.split("|")[0], line.split("|")[1:]) for line in queue.stdout.splitlines())
+    project.output = output
+    return project
+
+
+def _rule(job) -> str:
+    return job.comment.removeprefix("rule_").split("_wildcards_")[0]
+
+
+def test_every_planned_job_was_submitted_and_taken(submitted):
+    sent = {}
+    for job in submitted.jobs:
+        sent[_rule(job)] = sent.get(_rule(job), 0) + 1
+        assert submitted.queue[job.comment] == ["PENDING", "JobHeldUser"], job.comment
+    assert sent == submitted.planned and len(sent) > 20
+
+
+def test_jobs_are_named_after_rule_and_batch(submitted):
+    ingests = sorted(job.comment for job in submitted.jobs if _rule(job) == "ingest")
+    assert [comment.split("_wildcards_")[1] for comment in ingests] == ["t1-b0000", "t1-b0001"]
+
+
+def test_no_job_asks_for_more_than_perlmutter_grants(submitted):
+    for job in submitted.jobs:
+        assert job.account == "lab"
+        granted = GRANTED[job.qos, job.constraint]
+        tasks = max(job.ntasks, job.ntasks_per_node) / job.nodes
+        gpus = max(job.gpus / job.nodes, job.gpus_per_node)
+        processors = max(tasks * job.cpus_per_task, gpus * job.cpus_per_gpu)
+        assert 0 < job.time <= granted.minutes, job
+        assert 0 < job.mem <= granted.memory_mb, job
+        assert gpus <= granted.gpus and processors <= granted.processors, job
+
+
+def test_networks_ask_for_gpu_nodes_and_nothing_else_does(submitted):
+    for job in submitted.jobs:
+        gpus = max(job.gpus, job.gpus_per_node)
+        assert (job.constraint, gpus > 0) == (("gpu", True) if _rule(job) in ON_GPUS else ("cpu", False)), job

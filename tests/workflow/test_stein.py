@@ -1,0 +1,47 @@
+"""The graph of a whole survey: `snakemake --profile slurm -n` over the settings of Stein et al. and 1,540 shards."""
+
+import re
+
+import pytest
+
+SHARDS = 1540
+# Rules with one job a batch.
+OF_BATCHES = ("ingest", "embed", "score_probe")
+
+
+@pytest.fixture(scope="module")
+def dry_run(new_project):
+    """What the dry run says."""
+    project = new_project("stein")
+    name = project.stand_in_survey(SHARDS)
+    return project.run("--configfile", name, "--profile", "slurm", "-n")
+
+
+def _table(text, title):
+    """Rows of one of the tables at the end, by rule."""
+    table = re.findall(rf"^{title} .*\n[- ]+\n((?:\w+(?: +[\d.]+)+\n)+)", text, re.M)[-1]
+    return {name: tuple(map(float, numbers)) for name, *numbers in (line.split() for line in table.splitlines())}
+
+
+def test_all_that_the_survey_needs_would_run(dry_run):
+    jobs = _table(dry_run, "job")
+    for rule in OF_BATCHES:
+        assert jobs.pop(rule) == (SHARDS / 4,), rule
+    assert {"similarity", "rank", "release_lenses", "lens_report", "pretrain", "train_probe"} < jobs.keys()
+    assert jobs.pop("total") == (3 * SHARDS / 4 + len(jobs),)
+
+
+def test_every_job_has_a_reason(dry_run):
+    jobs = re.findall(r"^Job (\d+): .*\n(.*)$", dry_run, re.M)
+    assert len(jobs) > 3 * SHARDS / 4
+    assert [number for number, line in jobs if not re.match(r"Reason: \S", line)] == []
+
+
+def test_the_requested_hours_are_said_by_kind(dry_run):
+    hours, jobs = _table(dry_run, "requested"), _table(dry_run, "job")
+    assert jobs.keys() - hours.keys() == {"all"}
+    total = hours.pop("total")
+    assert total == pytest.approx([sum(column) for column in zip(*hours.values(), strict=True)])
+    for name, (number, asked, on_gpus) in hours.items():
+        assert number == jobs[name][0] and 0 < asked / number <= 48, name
+        assert on_gpus >= asked if name in ("pretrain", "embed") else on_gpus == 0, name
