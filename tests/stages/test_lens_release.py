@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.data.manifests import read_results
 from pipeline.data.sky import cells
+from pipeline.graph import shards_text
 from pipeline.stages import (
     assess_candidates,
     assess_classes,
@@ -132,6 +133,7 @@ def assessed(run, settings):
         "on_bad_object": "flag",
         "shards_per_job": 1,
     }
+    (run.root / "shards.tsv").write_text(shards_text([]))
     audit = {**common, "ingest": ingest, "survey": {"kind": "simulated"}, "system_arcsec": 25.15}
     inputs = {
         "candidates": [run.path("candidates-1.ecsv"), run.path("candidates-2.ecsv")],
@@ -141,7 +143,7 @@ def assessed(run, settings):
         "scores": scores,
         "catalogue": run.manifests("catalogue"),
         "truth": [run.path("truth/1.parquet")],
-        "rows": "=[]",
+        "shards": run.path("shards.tsv"),
         "root": "=nowhere",
     }
     assert call(assess_candidates, run, {"out": folder / "candidates.json"}, audit, **inputs) == 0

@@ -117,6 +117,7 @@ rule assess_candidates:
         catalogue=dataset("catalogue"),
         survey=[f"{RESULTS}/survey/{batch}.json" for batch in batches()] if SIMULATED else [],
         truth=[f"{RESULTS}/truth/{tranche}.parquet" for tranche in TRANCHES] if SIMULATED else [],
+        shards=f"{RESULTS}/shards.tsv",  # all of them are too long for a command line
     output: f"{ASSESSMENT}/candidates.json",
     params:
         *code("assess_candidates"),
@@ -126,7 +127,6 @@ rule assess_candidates:
             survey={"kind": "simulated"} if SIMULATED else S.survey.plain(),
             system_arcsec=S.rank.system_arcsec,
         ),
-        rows=lambda wildcards: graph.rows_json(ROWS),
         root=lambda wildcards: f"{RESULTS}/survey",
     log: f"{WORK}/logs/assess_candidates/{{round}}.log",
     resources:
@@ -136,7 +136,7 @@ rule assess_candidates:
         "python -m pipeline.stages.assess_candidates --candidates {input.candidates:q} --grades {input.grades:q}"
         " --labels {input.labels:q} --sample {input.sample:q} --scores {input.scores:q}"
         " --catalogue {input.catalogue:q} --survey {input.survey:q} --truth {input.truth:q} --out {output:q}"
-        " --rows {params.rows:q} --root {params.root:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
+        " --shards {input.shards:q} --root {params.root:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if S.assess.classes:

@@ -1,11 +1,12 @@
 """What became of the known lenses and of the planted ones that stand in no list.
 
-Inputs: candidates and grades of all rounds so far, labels, sample, scores, catalogue, the raw survey, truth (simulated
-surveys). Output: fates of the known lenses, enrichment and purity, as JSON.
+Inputs: candidates and grades of all rounds so far, labels, sample, scores, catalogue, the raw survey, the list of
+shards, truth (simulated surveys). Output: fates of the known lenses, enrichment and purity, as JSON.
 """
 
 import json
 
+from pipeline import graph
 from pipeline.assess import enrichment, missed
 from pipeline.assess.rounds import combine
 from pipeline.data.atomic import write_text
@@ -32,7 +33,8 @@ def run(job: Job) -> None:
     for model in sorted({path.parent.name for path in job.paths["scores"]}):
         scores = read_results([path for path in job.paths["scores"] if path.parent.name == model], ["score"])
         places[model] = missed.ranks_of(scores["object_id"], scores["score"])
-    rows, radius = json.loads(job.values["rows"]), job.settings["system_arcsec"]
+    rows = [vars(row) for row in graph.read_shards(job.paths["shards"], "CONFIG")]
+    radius = job.settings["system_arcsec"]
     unmatched = known[known["object_id"] == 0]
     cuts = cuts_at(unmatched, rows, job.settings["survey"], ingest, job.values["root"], radius)
     sample = read_parquet(job.paths["sample"], ["object_id", "label", "set"])
@@ -84,9 +86,9 @@ def main(argv=None) -> int:
         "assess_candidates",
         run,
         argv,
-        inputs=("candidates+", "grades*", "labels", "sample", "scores*", "catalogue+", "survey*", "truth*"),
+        inputs=("candidates+", "grades*", "labels", "sample", "scores*", "catalogue+", "survey*", "truth*", "shards"),
         outputs=("out",),
-        values=("rows", "root"),
+        values=("root",),
     )
 
 
