@@ -1,12 +1,15 @@
 """The graph of a whole survey: `snakemake --profile slurm -n` over the settings of Stein et al. and 1,540 shards."""
 
 import re
+import shlex
 
 import pytest
 
 SHARDS = 1540
 # Rules with one job a batch.
 OF_BATCHES = ("ingest", "embed", "score_probe")
+# Linux (execve): 32 pages for one argument, and for all of them a quarter of the stack's limit, usually of 8 MiB.
+ARGUMENT, ARGUMENTS = 32 * 4096, 2 * 1024**2
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +17,7 @@ def dry_run(new_project):
     """What the dry run says."""
     project = new_project("stein")
     name = project.stand_in_survey(SHARDS)
-    return project.run("--configfile", name, "--profile", "slurm", "-n")
+    return project.run("--configfile", name, "--profile", "slurm", "-n", "-p")
 
 
 def _table(text, title):
@@ -35,6 +38,16 @@ def test_every_job_has_a_reason(dry_run):
     jobs = re.findall(r"^Job (\d+): .*\n(.*)$", dry_run, re.M)
     assert len(jobs) > 3 * SHARDS / 4
     assert [number for number, line in jobs if not re.match(r"Reason: \S", line)] == []
+
+
+def test_no_command_line_is_too_long(dry_run):
+    commands = {}
+    for command, stage in re.findall(r"(python -m pipeline\.stages\.(\w+) .*)", dry_run):
+        commands[stage] = max(commands.get(stage, ""), command, key=len)
+    assert {"ingest", "similarity", "assess_candidates"} < commands.keys()
+    for stage, command in commands.items():
+        words = shlex.split(command)
+        assert max(map(len, words)) < ARGUMENT and len(command) < ARGUMENTS / 2, stage
 
 
 def test_the_requested_hours_are_said_by_kind(dry_run):
