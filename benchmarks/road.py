@@ -33,7 +33,7 @@ def clone(folder: Path) -> dict:
     for name in filter(None, listed.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    return {**os.environ, "PYTHONPATH": str(folder / "src")}
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _one_thread(config: Path) -> None:
