@@ -362,7 +362,8 @@ class RequestedHours(logging.Filter):
     """Put the hours that jobs ask for, by kind, under the closing table of a dry run.
 
     Snakemake calls no hook in a dry run, but it logs every job with its resources, and its table after them; in a real
-    run the table comes before the first job, and stays as it is. Nothing is added where jobs have no time limit.
+    run the table comes before the first job, and stays as it is. Nothing is added where jobs have no time limit. The
+    jobs of a group count one by one, although the scheduler sees the group.
     """
 
     def __init__(self):

@@ -7,6 +7,7 @@ place of its stage it makes empty products, because there are no data.
 import argparse
 import json
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -34,16 +35,19 @@ GRANTED = {
     for qos, (minutes, part) in QOS.items()
     for constraint, node in NODES.items()
 }
-# It records its arguments, and submits them with another command: one that makes the products of that job.
+# It records its arguments, and submits them with another command: one that makes the products of that job or group.
 WRAPPER = """#!{python}
 import json, os, re, sys, uuid
 words = sys.argv[1:]
+(wrapped,) = [word for word in words if word.startswith("--wrap=")]
+targets = [word.strip("'") for word in re.search(r"--target-jobs (.*?) --", wrapped).group(1).split()]
 with open(os.path.join({folder!r}, uuid.uuid4().hex), "w") as file:
-    json.dump(words, file)
-rule, _, wildcards = words[words.index("--comment") + 1].removeprefix("rule_").partition("_wildcards_")
-batch = re.search(r"t\\d+-b\\d+$", wildcards)
-products = [path for path in json.loads({products!r})[rule] if not batch or batch.group() in path]
-words = [word for word in words if not word.startswith("--wrap=")]
+    json.dump([[target.split(":")[0] for target in targets], words], file)
+products = []
+for target in targets:
+    rule, batch = target.split(":")[0], re.search(r"batch=(t\\d+-b\\d+)", target)
+    products += [path for path in json.loads({products!r})[rule] if not batch or batch.group(1) in path]
+words.remove(wrapped)
 command = "for path in " + " ".join(products) + "; do mkdir -p $(dirname $path); echo > $path; done"
 os.execv({sbatch!r}, ["sbatch", *words, "--wrap=" + command])
 """
@@ -91,26 +95,24 @@ def submitted(slurm, new_project):
     project.environment["PATH"] = f"{script.parent}:{project.environment['PATH']}"
     # No hooks: the closing lines would read the products.
     project.run(*call, "--no-hooks", "--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
-    project.jobs = [_parser().parse_args(json.loads(path.read_text())) for path in lines.iterdir()]
+    project.jobs = []
+    for path in lines.iterdir():
+        rules, words = json.loads(path.read_text())
+        project.jobs.append(_parser().parse_args(words, argparse.Namespace(rules=rules)))
     names = {job.job_name for job in project.jobs}
     project.accounts = {row["Comment"]: row for row in slurm.jobs() if row["JobName"] in names}
     return project
 
 
-def _rule(job) -> str:
-    return job.comment.removeprefix("rule_").split("_wildcards_")[0]
-
-
 def test_every_planned_job_was_submitted_and_granted(submitted):
-    sent = {}
-    for job in submitted.jobs:
-        sent[_rule(job)] = sent.get(_rule(job), 0) + 1
-        assert submitted.accounts[job.comment]["State"] == "COMPLETED", job.comment
+    sent = Counter(rule for job in submitted.jobs for rule in job.rules)
     assert sent == submitted.planned and len(sent) > 20
+    for job in submitted.jobs:
+        assert submitted.accounts[job.comment]["State"] == "COMPLETED", job.comment
 
 
 def test_jobs_are_named_after_rule_and_batch(submitted):
-    ingests = sorted(job.comment for job in submitted.jobs if _rule(job) == "ingest")
+    ingests = sorted(job.comment for job in submitted.jobs if job.rules == ["ingest"])
     assert [comment.split("_wildcards_")[1] for comment in ingests] == ["t1-b0000", "t1-b0001"]
 
 
@@ -129,4 +131,4 @@ def test_no_job_asks_for_more_than_perlmutter_grants(submitted):
 def test_networks_ask_for_gpu_nodes_and_nothing_else_does(submitted):
     for job in submitted.jobs:
         gpus = max(job.gpus, job.gpus_per_node)
-        assert (job.constraint, gpus > 0) == (("gpu", True) if _rule(job) in ON_GPUS else ("cpu", False)), job
+        assert (job.constraint, gpus > 0) == (("gpu", True) if ON_GPUS & set(job.rules) else ("cpu", False)), job

@@ -35,7 +35,7 @@ def test_all_that_the_survey_needs_would_run(dry_run):
 
 
 def test_every_job_has_a_reason(dry_run):
-    jobs = re.findall(r"^Job (\d+): .*\n(.*)$", dry_run, re.M)
+    jobs = re.findall(r"^ *Job (\d+): .*\n *(.*)$", dry_run, re.M)
     assert len(jobs) > 3 * SHARDS / 4
     assert [number for number, line in jobs if not re.match(r"Reason: \S", line)] == []
 
