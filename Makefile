@@ -37,7 +37,7 @@ demo: setup
 	$(BIN)/snakemake --cores all
 
 test: setup-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph" --ignore tests/workflow --ignore tests/cluster --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph and not cluster" --ignore tests/workflow --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m "not graph" tests/workflow
 
 test-graph: setup-test

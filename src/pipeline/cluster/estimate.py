@@ -20,6 +20,7 @@ OUTPUTS = {"simulate_catalogues": 6, "ingest": 2, "fit_augmentation": 2, "pretra
            "lens_report": 2}  # fmt: skip
 # Beside its outputs a job leaves log, record, lock, and Snakemake's record of each output.
 OF_A_JOB = 3
+FILES_OF_A_BRICK = 6  # of a simulated survey: image and inverse variance in three bands
 LISTS = 12  # bytes of an id and a similarity, or of an id and a score
 
 
@@ -83,6 +84,7 @@ class _Run:
         shards: int = 0,
         records: bool = True,
         folders: int = 1,
+        others: int = 0,
     ) -> None:
         """Add a rule.
 
@@ -102,13 +104,15 @@ class _Run:
             Files that the jobs' manifests name; `records`: a record of each stays in the work folder.
         folders : int
             Folders that share these shards.
+        others : int
+            Files beside those that any job leaves.
         """
         if not jobs:
             return
         start = self.rates.get("start") * jobs
         wall = start + (seconds / threads if gpu is None else gpu)
         named = shards * (2 if rule == "ingest" else 1)
-        files = jobs * (2 * OUTPUTS.get(rule, 1) + OF_A_JOB) + named + (shards if records else 0)
+        files = others + jobs * (2 * OUTPUTS.get(rule, 1) + OF_A_JOB) + named + (shards if records else 0)
         self.rows.append(
             Row(
                 rule=rule,
@@ -189,7 +193,8 @@ def _survey(run: _Run) -> None:
         run.light("simulate_catalogues", size.tranches, objects / size.tranches)
         bricks *= (settings.survey.sky.brick_pixels / 3600) ** 2
         drawn = objects * rates.get("simulate_survey/simulated")
-        run.add("simulate_survey", size.batches, drawn, written=bricks, shards=size.shards)
+        run.add("simulate_survey", size.batches, drawn, written=bricks, shards=size.shards,
+                others=round(size.bricks * FILES_OF_A_BRICK))  # fmt: skip
     elif size.bricks:
         seconds += size.bricks * rates.get("ingest_brick")
     if compression != "none":
