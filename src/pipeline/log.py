@@ -10,6 +10,8 @@ from pathlib import Path
 
 # A plain file gets a line this often, so that a log of hours stays readable.
 PLAIN_INTERVAL_SECONDS = 30.0
+# With these words a stage ends that was asked to, and can go on.
+STOPPED = "stopped; what is done is kept"
 
 
 class Log:
@@ -88,7 +90,7 @@ class LastCall:
     path : Path
     stage : str
     state : str
-        "begun", "ended" or "failed".
+        "begun", "ended", "failed", or "stopped": asked to end, what is done is kept.
     error : str
         The last error with the lines that belong to it; empty unless it failed.
     lines : list of str
@@ -115,5 +117,10 @@ def last_call(path: Path) -> LastCall | None:
     if errors:
         end = min((number for number in starts if number > errors[-1]), default=len(lines))
         return LastCall(path, stage, "failed", "\n".join(lines[errors[-1] : end]), lines)
-    ended = any(re.match(rf"\S+Z INFO {stage}: end \[status=0", lines[number]) for number in starts)
-    return LastCall(path, stage, "ended" if ended else "begun", "", lines)
+    state = "begun"
+    for line in lines:
+        if re.match(rf"\S+Z INFO {stage}: end \[status=0", line):
+            state = "ended"
+        elif f" INFO {stage}: {STOPPED}" in line:
+            state = "stopped"
+    return LastCall(path, stage, state, "", lines)

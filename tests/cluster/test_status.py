@@ -41,7 +41,7 @@ STAGE = """
 import sys, time
 from pathlib import Path
 from pipeline.data.atomic import write_text
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Stopped
 from pipeline.stages._door import door
 
 def run(job):
@@ -53,10 +53,13 @@ def run(job):
             raise PipelineError("the brick cannot be read", where="brick 0001m002", next="fetch it again")
         if what.read_text() == "bug":
             raise KeyError("flux_w1")
-        time.sleep(120)
+        for step in range(600):
+            if job.allocation.ending():
+                raise Stopped(f"step {step}")
+            time.sleep(0.2)
     write_text(out, "done")
 
-sys.exit(door("list_shards", run, sys.argv[1:], outputs=("out",)))
+sys.exit(door("list_shards", run, sys.argv[1:], outputs=("out",), resumes=True))
 """
 
 
@@ -185,8 +188,9 @@ def test_a_run_that_waits_for_graders_names_their_sheets(mini, root):
     (mini.folder / "config" / "stein.yaml").write_text(yaml.safe_dump(config))
     assert "it waits for graders" not in mini.status()  # there is nothing to grade yet
     (folder / "images" / "round-1" / "batch" / "manifest.json").write_text("{}")
-    sheets = [mini.folder / "grades" / "legacy-dr9-stein2021" / "round-1" / f"{name}.csv" for name in ("jb", "tm", "gs")]
-    sheets[0].parent.mkdir(parents=True)
+    place = mini.folder / "grades" / "legacy-dr9-stein2021" / "round-1"
+    place.mkdir(parents=True)
+    sheets = [place / f"{name}.csv" for name in ("jb", "tm", "gs")]
     sheets[0].write_text("")
     text = mini.status()
     assert "it waits for graders" in text
@@ -196,6 +200,19 @@ def test_a_run_that_waits_for_graders_names_their_sheets(mini, root):
     for sheet in sheets:
         sheet.write_text("")
     assert "graders" not in mini.status()
+
+
+def test_a_stage_that_was_asked_to_stop_is_not_one_that_was_killed(mini):
+    mini.becomes("one", "slow")
+    log = mini.folder / "work" / "mini" / "logs" / "part" / "one.log"
+    call = [sys.executable, "stage.py", "--out", "results/mini/one.txt", "--work", "work/mini", "--log", str(log)]
+    with subprocess.Popen(call, cwd=mini.folder, env=mini.environment) as stage:
+        mini.until(lambda: log.exists() and "at work" in log.read_text())
+        stage.terminate()
+        stage.wait(timeout=30)
+    text = mini.status()
+    assert "it stopped and goes on where it was (work/mini/logs/part/one.log)" in part(text, "waits")
+    assert not part(text, "was killed") and not part(text, "failed")
 
 
 @pytest.mark.parametrize("run", [None, "other"])

@@ -105,7 +105,7 @@ def of_run(project: Path, run: str) -> Measured:
 
 
 def _image_seconds(jobs: list[dict], objects: int) -> float:
-    return sum(job["seconds"] for job in jobs) / objects
+    return sum(job["seconds"] * job.get("ranks", 1) for job in jobs) / objects
 
 
 def _name_of(job: dict, key: str) -> str:
@@ -147,7 +147,7 @@ def _of_networks(stage: str, jobs: list[dict], settings: RunSettings) -> dict[st
             continue
         total = amounts.setdefault(f"{kind}{'_gpu' if on_gpu else ''}/{key}", [0.0, 0.0])
         total[0] += work
-        total[1] += job["seconds"] * (1 if on_gpu else threads)
+        total[1] += job["seconds"] * job.get("ranks", 1) * (1 if on_gpu else threads)
     return {name: work / seconds for name, (work, seconds) in amounts.items() if seconds > 0}
 
 
@@ -168,6 +168,6 @@ def _of_similarity(jobs: list[dict], settings: RunSettings, objects: int, result
         encoder = settings.encoders.get(_name_of(job, "neighbours"))
         if hasattr(encoder, "network"):
             dimension = encoder_cost(encoder.network, encoder.view.pixels)[1]
-            spent = job["seconds"] * settings.similarity.threads
+            spent = job["seconds"] * job.get("ranks", 1) * settings.similarity.threads
             rates[f"similarity/{dimension}"] = objects**2 * share * dimension / spent
     return rates

@@ -1,5 +1,6 @@
 """How a run stands: what runs, waits and failed, and why; what is left; what to type next."""
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,9 +80,10 @@ class _Standing:
         calls = [last_call(path) for path in sorted((self.work / "logs").rglob("*.log"))]
         self.calls = [call for call in calls if call]
         at_work = {stage.log.resolve() for stage in self.stages if stage.log}
-        begun = [call for call in self.calls if call.state == "begun" and call.path.resolve() not in at_work]
+        begun = [call for call in self.calls if call.state == "begun" and _of_first_rank(call.path) not in at_work]
         self.waiting = [call for call in begun if _awaits_a_lock(call)]
         self.killed = [call for call in begun if call not in self.waiting]
+        self.stopped = [call for call in self.calls if call.state == "stopped"]
         self.failed = [call for call in self.calls if call.state == "failed"]
         self.missing = self._missing_sheets()
 
@@ -118,7 +120,7 @@ class _Standing:
         """Whether nothing of the run is left, as far as its last start knew."""
         ended = self.start.ended and not self.start.left if self.start else True
         release = self.project / "results" / self.run / "release" / "index.html"
-        return ended and release.is_file() and not (self.failed_now or self.killed or self.stages)
+        return ended and release.is_file() and not (self.failed_now or self.killed or self.stopped or self.stages)
 
     @property
     def failed_now(self) -> list[LastCall]:
@@ -173,6 +175,8 @@ class _Standing:
     def _waits(self) -> list[str]:
         found = [self.remark] if self.remark else []
         found += [f"job {job.number}, {job.name}: {job.why}" for job in self.queued if job.state == "PENDING"]
+        for call in self.stopped:
+            found.append(f"{call.stage}: it stopped and goes on where it was ({self._named(call.path)})")
         for call in self.waiting:
             found.append(f"{call.stage}: for another job that makes the same output ({self._named(call.path)})")
         return found
@@ -250,6 +254,11 @@ class _Standing:
 
     def _named(self, path: Path) -> str:
         return str(path.relative_to(self.project))
+
+
+def _of_first_rank(path: Path) -> Path:
+    """Return the log of rank 0, which holds the lock, for that of any rank."""
+    return path.resolve().with_name(re.sub(r"\.rank\d+(?=\.\w+$)", "", path.name))
 
 
 def _awaits_a_lock(call: LastCall) -> bool:
