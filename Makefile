@@ -6,7 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-gpu setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures lint clean
+.PHONY: setup setup-gpu setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures scaling \
+        lint clean
 
 # `make setup-gpu` leaves .venv/.gpu behind, so that no later target installs faiss-cpu over faiss-gpu.
 LOCK := $(if $(wildcard .venv/.gpu),requirements-gpu.lock,requirements.lock)
@@ -63,6 +64,9 @@ schema: setup
 
 pictures: setup
 	$(BIN)/skysieve pictures demo --out docs/pictures
+
+scaling: setup
+	$(BIN)/python benchmarks/scaling.py
 
 lint: setup-test
 	$(BIN)/ruff check src tests benchmarks
