@@ -6,7 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-gpu setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures lint clean
+.PHONY: setup setup-gpu setup-test demo test test-graph test-cluster test-data assess benchmarks schema pictures scaling \
+        lint clean
 
 # `make setup-gpu` leaves .venv/.gpu behind, so that no later target installs faiss-cpu over faiss-gpu.
 LOCK := $(if $(wildcard .venv/.gpu),requirements-gpu.lock,requirements.lock)
@@ -37,7 +38,7 @@ demo: setup
 	$(BIN)/snakemake --cores all
 
 test: setup-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph" --ignore tests/workflow --ignore tests/cluster --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not graph and not cluster" --ignore tests/workflow --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m "not graph" tests/workflow
 
 test-graph: setup-test
@@ -64,6 +65,9 @@ schema: setup
 
 pictures: setup
 	$(BIN)/skysieve pictures demo --out docs/pictures
+
+scaling: setup
+	$(BIN)/python benchmarks/scaling.py
 
 lint: setup-test
 	$(BIN)/ruff check src tests benchmarks

@@ -1,5 +1,6 @@
 """The command `skysieve`: what a user does beside `snakemake`."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,8 @@ from pipeline.errors import PipelineError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
-def _config(path: Path):
-    """Read and validate a configuration file."""
+def _config(path: Path, *, paths_needed: bool = True):
+    """Read and validate a configuration file; without need of its paths, unset environment variables stay in them."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -22,7 +23,7 @@ def _config(path: Path):
         raise PipelineError("no such configuration file", where=path, allowed=known or None) from None
     except yaml.YAMLError as error:
         raise PipelineError("this configuration file is not YAML", where=path, value=error) from None
-    return graph.load(content)
+    return graph.load(content, unset_is_error=paths_needed)
 
 
 def _run_folder(run: str) -> Path:
@@ -60,6 +61,41 @@ def index(config: Annotated[Path, typer.Argument(help="configuration file of a r
     write_text(target, graph.shards_text(rows))
     typer.echo(f"{target}: {len(rows)} shards in {len({row.batch for row in rows})} batches")
     typer.echo(f"next: snakemake --cores all --configfile {config}")
+
+
+@app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="configuration file of a run")],
+    objects: Annotated[int | None, typer.Option(min=1, help="for a survey of so many objects, not indexed yet")] = None,
+    measured: Annotated[
+        list[str] | None, typer.Option(help="finished run whose records give rates (default: all in work/)")
+    ] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="networks run on cores, not on GPUs")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the estimate to this file, too")] = None,
+):
+    """Estimate what a run costs: jobs, hours of GPUs, cores and nodes, bytes, files; and from which rates."""
+    from pipeline.cluster import measured as records
+    from pipeline.cluster.plan import make
+    from pipeline.cluster.rates import Rates
+    from pipeline.cluster.size import size_of
+    from pipeline.data.atomic import write_text
+
+    settings = _config(config, paths_needed=False)
+    here = Path.cwd()
+    rates = Rates([records.of_run(here, run) for run in measured or records.finished_runs(here)])
+    size = size_of(settings, Path("results") / settings.run, str(config), objects, rates)
+    estimated = make(settings, size, rates, gpus=not cpu)
+    typer.echo(estimated.text())
+    if json_file:
+        write_text(json_file, json.dumps(estimated.plain(), indent=1) + "\n")
+
+
+@app.command()
+def status(run: Annotated[str | None, typer.Argument(help="name of a run (default: the last at work)")] = None):
+    """Show what runs, waits and failed, and why; the last lines of a failed job's log; what to type next."""
+    from pipeline.cluster.status import status_text
+
+    typer.echo(status_text(Path.cwd(), run))
 
 
 @app.command()

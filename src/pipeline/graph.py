@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.log import last_call
 
 PACKAGE = Path(__file__).parent
 # Not part of any fingerprint: settings enter by value; the others may not change a byte of a product.
@@ -155,13 +156,9 @@ def errors_of_this_run(work: Path) -> list[str]:
     for path in sorted((work / "logs").rglob("*.log"), key=lambda path: path.stat().st_mtime):
         if path.stat().st_mtime < since:
             continue
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        starts = [number for number, line in enumerate(lines) if re.match(r"\S+Z [A-Z]+ ", line)]
-        errors = [number for number in starts if " ERROR " in lines[number]]
-        begins = [number for number in starts if ": begin [" in lines[number]]
-        if errors and begins and errors[-1] > begins[-1]:
-            end = min((number for number in starts if number > errors[-1]), default=len(lines))
-            found.append("\n".join([f"{path}:", *lines[errors[-1] : end]]))
+        call = last_call(path)
+        if call and call.state == "failed":
+            found.append(f"{path}:\n{call.error}")
     return found
 
 
@@ -189,16 +186,17 @@ def check_code(current: list[str]) -> None:
 # --- settings -------------------------------------------------------------------------------------------------------
 
 
-def _expand(value, where: str = ""):
+def _expand(value, where: str = "", *, unset_is_error: bool = True):
     """Replace $NAME and ${NAME} in texts by environment variables."""
     if isinstance(value, dict):
-        return {key: _expand(item, f"{where}.{key}".strip(".")) for key, item in value.items()}
+        below = f"{where}." if where else ""
+        return {key: _expand(item, f"{below}{key}", unset_is_error=unset_is_error) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item, f"{where}.{index}") for index, item in enumerate(value)]
+        return [_expand(item, f"{where}.{index}", unset_is_error=unset_is_error) for index, item in enumerate(value)]
     if isinstance(value, str) and "$" in value:
         expanded = os.path.expandvars(value)
         left = re.search(r"\$\{?(\w+)", expanded)
-        if left:
+        if left and unset_is_error:
             raise PipelineError(
                 "an environment variable of the settings is not set",
                 where=where,
@@ -209,8 +207,14 @@ def _expand(value, where: str = ""):
     return value
 
 
-def load(config: dict):
+def load(config: dict, *, unset_is_error: bool = True):
     """Validate the merged configuration and expand environment variables.
+
+    Parameters
+    ----------
+    config : dict
+    unset_is_error : bool
+        Without, texts keep variables that are not set: for what opens none of the paths.
 
     Returns
     -------
@@ -227,7 +231,7 @@ def load(config: dict):
         raise PipelineError(
             "no settings", next="snakemake --configfile config/demo.yaml (profiles/default names the default)"
         )
-    return RunSettings.parse(_expand(config))
+    return RunSettings.parse(_expand(config, unset_is_error=unset_is_error))
 
 
 def payload(**sections) -> str:

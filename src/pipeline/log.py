@@ -1,13 +1,17 @@
 """Logging: one line an event, with stage and shard; a progress bar on a terminal, plain lines in a file."""
 
 import contextlib
+import re
 import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 # A plain file gets a line this often, so that a log of hours stays readable.
 PLAIN_INTERVAL_SECONDS = 30.0
+# With these words a stage ends that was asked to, and can go on.
+STOPPED = "stopped; what is done is kept"
 
 
 class Log:
@@ -75,3 +79,48 @@ class Log:
                 last = now
                 share = f"{count}/{total}" if total else str(count)
                 self.event(f"{desc or 'progress'}: {share} {unit}", rate=f"{count / (now - begin):.3g}/s")
+
+
+@dataclass(frozen=True)
+class LastCall:
+    """What the log of a stage says of its last call.
+
+    Attributes
+    ----------
+    path : Path
+    stage : str
+    state : str
+        "begun", "ended", "failed", or "stopped": asked to end, what is done is kept.
+    error : str
+        The last error with the lines that belong to it; empty unless it failed.
+    lines : list of str
+        All lines since the call began.
+    """
+
+    path: Path
+    stage: str
+    state: str
+    error: str
+    lines: list[str]
+
+
+def last_call(path: Path) -> LastCall | None:
+    """Read the log of a stage; None where no call has begun."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    begins = [number for number, line in enumerate(lines) if re.match(r"\S+Z INFO \w+: begin \[", line)]
+    if not begins:
+        return None
+    lines = lines[begins[-1] :]
+    stage = re.match(r"\S+Z INFO (\w+): ", lines[0]).group(1)
+    starts = [number for number, line in enumerate(lines) if re.match(r"\S+Z [A-Z]+ ", line)]
+    errors = [number for number in starts if " ERROR " in lines[number]]
+    if errors:
+        end = min((number for number in starts if number > errors[-1]), default=len(lines))
+        return LastCall(path, stage, "failed", "\n".join(lines[errors[-1] : end]), lines)
+    state = "begun"
+    for line in lines:
+        if re.match(rf"\S+Z INFO {stage}: end \[status=0", line):
+            state = "ended"
+        elif f" INFO {stage}: {STOPPED}" in line:
+            state = "stopped"
+    return LastCall(path, stage, state, "", lines)

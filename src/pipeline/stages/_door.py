@@ -22,7 +22,7 @@ from pipeline.data.atomic import atomic, remove_stale_temporaries, write_text
 from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, write_manifest
 from pipeline.errors import PipelineError, Stopped
 from pipeline.learn import launch
-from pipeline.log import Log
+from pipeline.log import STOPPED, Log
 from pipeline.stages._allocation import END_SECONDS, EXIT_AGAIN, Allocation
 from pipeline.stages._lock import lock
 
@@ -359,7 +359,7 @@ def _begin(job: Job, arguments: argparse.Namespace, network: bool) -> None:
 
 def _again(job: Job, stopped: Stopped) -> int:
     """End a stage that was asked to: back into the queue where its time was up, else as after an interruption."""
-    job.log.event("stopped; what is done is kept", at=stopped, because=job.allocation.asked)
+    job.log.event(STOPPED, at=stopped, because=job.allocation.asked)
     if not job.allocation.job or job.allocation.asked == "SIGTERM":
         return EXIT_INTERRUPTED
     if job.world.rank:

@@ -21,16 +21,17 @@ from pipeline.stages._allocation import OWN_JOB
 POLL_SECONDS = 1.0
 
 
-def _me() -> dict:
+def _me(log: Log) -> dict:
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
         "job": os.environ.get("SLURM_JOB_ID", ""),
+        "log": str(log.path or ""),
     }
 
 
-def _alive(owner: dict) -> bool:
+def alive(owner: dict) -> bool:
     """Tell whether the owner of a lock may still run; unknown counts as alive.
 
     The same job on another node is this job's earlier allocation: it was put back into the queue, or its node died.
@@ -48,7 +49,8 @@ def _alive(owner: dict) -> bool:
     return True
 
 
-def _read(path: Path) -> dict:
+def owner_of(path: Path) -> dict:
+    """Return who holds a lock; empty when nobody does."""
     try:
         return json.loads(path.read_text() or "{}")
     except (OSError, ValueError):
@@ -82,12 +84,12 @@ def lock(path: Path, log: Log, wait_seconds: float) -> Iterator[None]:
     told = False
     while True:
         file = path.open("a+")
-        owner = _read(path)
+        owner = owner_of(path)
         taken = _try_flock(file)
         if taken is None:
-            taken = not owner or not _alive(owner)
+            taken = not owner or not alive(owner)
         elif taken and owner and owner.get("host") != socket.gethostname():
-            taken = not _alive(owner)  # some file systems lock within one host only
+            taken = not alive(owner)  # some file systems lock within one host only
         if taken:
             if owner:
                 log.event("took over the lock of a process that no longer runs", **owner)
@@ -105,7 +107,7 @@ def lock(path: Path, log: Log, wait_seconds: float) -> Iterator[None]:
             told = True
         time.sleep(POLL_SECONDS)
     file.truncate(0)
-    file.write(json.dumps(_me()))
+    file.write(json.dumps(_me(log)))
     file.flush()
     try:
         yield
