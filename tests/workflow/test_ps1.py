@@ -10,7 +10,8 @@ import pytest
 from astropy.io import fits
 
 from pipeline.data.flags import bit
-from pipeline.data.manifests import read_results, read_tables, shard_paths
+from pipeline.data.datasets import read_results, read_tables
+from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import ImageShard
 
 pytestmark = [pytest.mark.graph, pytest.mark.realdata, pytest.mark.timeout(1200)]

@@ -14,7 +14,7 @@ from pipeline.assess.crossvalidation import auc, auc_within_folds
 from pipeline.assess.metrics import percentile_interval
 from pipeline.assess.resampling import draws
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.sky import cells
 from pipeline.errors import PipelineError
 from pipeline.labels.audit import TRANSDUCTIVE
