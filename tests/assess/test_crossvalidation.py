@@ -76,8 +76,40 @@ def test_the_interval_of_equal_classes_holds_one_half_as_often_as_it_says():
         features = rng.normal(size=(250, 6)) + rng.normal(size=(50, 6))[cell]
         found = cv.told_apart(rng.random(250) < 0.5, features, cell, scorer=classifier("logistic", 60, 2), **options)
         held += found["low"] <= 0.5 <= found["high"]
-    # The bootstrap over groups does not know the spread of training sets: 104 of 120 such intervals held one half.
-    assert held >= 31  # 34.7 expected, standard deviation 2.1
+    assert held >= 34  # 38 expected, standard deviation 1.4
+
+
+def test_the_interval_of_a_difference_holds_what_training_sets_of_this_size_reach():
+    rng = np.random.default_rng(8)
+
+    def sample(n, cells):
+        cell = rng.integers(0, cells, n)
+        labels = rng.random(n) < 0.5
+        features = rng.normal(size=(n, 6)) + rng.normal(size=(cells, 6))[cell]
+        features[:, 3] += 1.5 * labels
+        return labels, features, cell
+
+    scorer = classifier("logistic", 60, 2)
+    reached = []
+    for _ in range(100):
+        (labels, features, _), (new_labels, new_features, _) = sample(200, 40), sample(1000, 200)
+        reached.append(roc_auc_score(new_labels, scorer(features, labels, new_features)))
+    truth, held = np.mean(reached), 0
+    assert 0.7 < truth < 0.8
+    for _ in range(40):
+        found = cv.told_apart(*sample(250, 50), scorer=scorer, **{**OPTIONS, "bootstrap": 100})
+        held += found["low"] <= truth <= found["high"]
+    assert held >= 34
+
+
+def test_intervals_stay_within_zero_and_one():
+    labels, fold = np.arange(40) % 2 == 0, np.arange(40) // 2 % 2
+    found = cv.auc(labels, labels * 1.0, fold, np.arange(40), bootstrap=50, confidence=0.95, seed=1)
+    assert found["auc"] == found["high"] == 1 and found["low"] == pytest.approx(1 - 0.5 / 200)
+    noisy = labels + np.random.default_rng(9).normal(size=40) / 3
+    found = cv.auc(labels, noisy, fold, np.arange(40), bootstrap=50, confidence=0.95, seed=1)
+    assert 0.8 < found["low"] < found["auc"] < 1 and found["auc"] <= found["high"] <= 1
+    assert cv.widened(0.6, 0.5, 0.8) == pytest.approx((0.6 - 0.1 * 2**0.5, 0.6 + 0.2 * 2**0.5))
 
 
 def test_groups_of_one_object_are_dealt_to_folds_with_both_classes():

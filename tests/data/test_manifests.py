@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
-from pipeline.data import manifests, tables
+from pipeline.data import datasets, manifests, tables
 from pipeline.data.atomic import atomic, remove_stale_temporaries, write_text
 from pipeline.data.shards import write_result_shard
 from pipeline.errors import PipelineError
@@ -25,10 +25,10 @@ def _dataset(folder, batch, ids):
 
 def test_datasets_are_read_sorted_by_identity(tmp_path):
     paths = [_dataset(tmp_path, "b1", [9, 2, 5, 7]), _dataset(tmp_path, "b2", [1, 8, 3])]
-    results = manifests.read_results(paths, ["score"])
+    results = datasets.read_results(paths, ["score"])
     assert results["object_id"].tolist() == [1, 2, 3, 5, 7, 8, 9]
     np.testing.assert_array_equal(results["score"], results["object_id"] / np.float32(2))
-    frame = manifests.read_tables(paths, ["mag"])
+    frame = datasets.read_tables(paths, ["mag"])
     assert frame["object_id"].tolist() == [1, 2, 3, 5, 7, 8, 9] and frame["mag"].tolist() == frame["object_id"].tolist()
     assert manifests.read_manifest(paths[0]).rows == 4
     assert [shard for shard, _ in manifests.shard_paths(paths[1], ".h5")] == ["b2-0", "b2-1"]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from pipeline.labels.audit import INDUCTIVE, PAPERS, TRANSDUCTIVE, audit, faults
-from pipeline.labels.samples import draw, pretraining_ids
+from pipeline.labels.pretraining import pretraining_ids
+from pipeline.labels.samples import draw
 from pipeline.labels.splits import assign_as_dealt, deal
 from pipeline.settings.pretraining import Pretraining
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.datasets import read_tables
 from pipeline.data.flags import names as flag_names
-from pipeline.data.manifests import Entry, Manifest, read_manifest, read_tables, shard_paths, write_manifest
+from pipeline.data.manifests import Entry, Manifest, read_manifest, shard_paths, write_manifest
 from pipeline.data.shards import ImageShard
 from pipeline.graph import Row, rows_json
 from pipeline.settings.survey import Legacy

@@ -14,7 +14,7 @@ import yaml
 from graded_run import MODELS, SPLITS, make
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipeline.data.manifests import read_results
+from pipeline.data.datasets import read_results
 from pipeline.data.sky import cells
 from pipeline.graph import shards_text
 from pipeline.stages import (

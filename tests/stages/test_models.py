@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import Entry, Manifest, read_manifest, read_results, sha256, write_manifest
+from pipeline.data.datasets import read_results
+from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, write_manifest
 from pipeline.data.shards import write_image_shard, write_result_shard
 from pipeline.data.tables import write_parquet
 from pipeline.images.distributions import PAPER_EXTINCTION, PAPER_NOISE, PAPER_PSF, Distributions

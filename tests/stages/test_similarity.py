@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.manifests import Entry, Manifest, read_results, sha256, shard_paths, write_manifest
+from pipeline.data.datasets import read_results
+from pipeline.data.manifests import Entry, Manifest, sha256, shard_paths, write_manifest
 from pipeline.data.shards import write_result_shard
 from pipeline.data.tables import write_parquet
 from pipeline.search import index, neighbours

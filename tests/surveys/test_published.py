@@ -9,7 +9,8 @@ import pytest
 import torch
 from astropy.table import Table
 
-from pipeline.data.manifests import Entry, Manifest, read_results, sha256, write_manifest
+from pipeline.data.datasets import read_results
+from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.shards import write_image_shard
 from pipeline.data.tables import write_parquet
 from pipeline.errors import PipelineError

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 
+from pipeline.data.datasets import read_results, read_tables
 from pipeline.data.flags import bit
-from pipeline.data.manifests import read_results, read_tables, shard_paths
+from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import ImageShard
 
 pytestmark = [pytest.mark.graph, pytest.mark.realdata, pytest.mark.timeout(1200)]
@@ -79,6 +80,7 @@ def test_cubes_with_nan_are_flagged_and_carried_as_zero(index, images, catalogue
     for path in [path for one in sorted((images / "shards").glob("*.json")) for _, path in shard_paths(one, ".h5")]:
         with ImageShard(path) as shard:
             cutouts, ra = shard.read(slice(None)), shard.column("ra")
+        assert np.isfinite(cutouts).all() and cutouts.shape[1:] == (3, 120, 120)
         for cutout, place in zip(cutouts, ra.tolist(), strict=True):
             assert np.array_equal(cutout, np.nan_to_num(cubes[place], nan=0.0))
             seen += place in broken
@@ -117,7 +119,10 @@ def test_the_probe_tells_quasars_from_galaxies(project, images, index, capsys):
     # Pre-training is worth something: same network, same probe, same folds.
     assert rows["probe"]["auc"] > rows["untrained"]["auc"]
     gaps = {(row["first"], row["second"]): row for row in classes["differences"]}
-    assert len(gaps) == 3 and gaps["probe", "untrained"]["low"] < gaps["probe", "untrained"]["difference"]
+    assert len(gaps) == len(classes["differences"]) == 3 and ("probe", "untrained") in gaps  # all pairs of three rows
+    for (first, second), gap in gaps.items():
+        assert gap["difference"] == pytest.approx(rows[first]["auc"] - rows[second]["auc"])
+        assert gap["low"] < gap["difference"] < gap["high"] and gap["difference"] >= 0
 
 
 def test_only_what_the_configuration_switches_on_is_made(project, images):

@@ -132,15 +132,26 @@ def test_kills_end_with_the_same_bytes_and_repeat_no_finished_shard(tiny, new_pr
     assert made and {key: count for key, count in made.items() if count > 1} == {}
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(new_project):
-    project = new_project("resumed")
-    target = "results/tiny/images/round-1/models/shielded/weights.pt"
+@pytest.mark.parametrize(
+    ("stage", "before", "weights", "words"),
+    [
+        ("train_finder", "round-1/sample.parquet", "round-1/models/shielded/weights.pt", " train_finder: resume "),
+        ("pretrain", "augmentation.json", "encoders/moco/weights.pt", " pretrain: resumed "),
+    ],
+)
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(new_project, stage, before, weights, words):
+    project = new_project(f"resumed-{stage}")
+    target = f"results/tiny/images/{weights}"
 
     def longer(content):
         content["models"]["shielded"]["training"] |= {"epochs": 12, "checkpoint_seconds": 0.2}
+        content["encoders"]["moco"]["training"] |= {"epochs": 12}
 
-    with project.settings(longer):
-        project.run("results/tiny/images/round-1/sample.parquet")
+    def sooner(text):  # the interval of the pre-training is no setting
+        return re.sub(r"^CHECKPOINT_SECONDS = .*$", "CHECKPOINT_SECONDS = 0.2", text, flags=re.M)
+
+    with project.settings(longer), project.edit("src/pipeline/learn/checkpoints.py", sooner):
+        project.run(f"results/tiny/images/{before}")
         process = subprocess.Popen(
             project.command(target),
             cwd=project.folder,
@@ -150,15 +161,15 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(new_project):
         )
         checkpoints = project.folder / "work" / "tiny" / "checkpoints"
         deadline = time.monotonic() + 300
-        while not (_inside(project, "train_finder") and any(checkpoints.glob("train_finder-*/state.pt"))):
+        while not (_inside(project, stage) and any(checkpoints.glob(f"{stage}-*/state.pt"))):
             assert time.monotonic() < deadline and process.poll() is None, "no checkpoint before the training ended"
             time.sleep(0.005)
         _signal(_tree(psutil.Process(process.pid)), signal.SIGKILL)
         process.wait()
         project.run("--unlock")
         project.run(target)
-        assert " train_finder: resume " in _last_log(project, "train_finder").read_text()
+        assert words in _last_log(project, stage).read_text()
         resumed = (project.folder / target).read_bytes()
         shutil.rmtree(project.folder / "work")
-        project.run("--forcerun", "train_finder", "--", target)
+        project.run("--forcerun", stage, "--", target)
         assert (project.folder / target).read_bytes() == resumed

@@ -76,6 +76,17 @@ def auc_within_folds(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray, w
     return wins / pairs if pairs else float("nan")
 
 
+def widened(value: float, low: float, high: float) -> tuple[float, float]:
+    """Widen a bootstrap interval of fixed out-of-fold scores: its variance is doubled, since folds share training sets.
+
+    Without a difference an AUC over folds is a sum over pairs of objects of which one trains and the other is judged.
+    Each pair counts twice, with the parts exchanged, and the bootstrap, for which the classifiers are given, takes the
+    two for independent. The factor is also the limit, for many folds, of the correction 1 + J n_test / n_train for J
+    splits by Nadeau and Bengio 2003 (Machine Learning 52, 239). With a difference it is on the safe side.
+    """
+    return value - np.sqrt(2) * max(value - low, 0.0), value + np.sqrt(2) * max(high - value, 0.0)
+
+
 def auc(
     labels: np.ndarray,
     scores: np.ndarray,
@@ -86,14 +97,18 @@ def auc(
     confidence: float,
     seed: int,
 ) -> dict:
-    """Return the AUC within folds with its bootstrap interval over systems, JSON-ready.
+    """Return the AUC within folds with its interval, JSON-ready: `auc`, `low`, `high`, `positives`, `negatives`.
 
-    Keys `auc`, `low`, `high`, `positives`, `negatives`.
+    The interval is the bootstrap's over systems, `widened` on the logit of the AUC, so that it stays within 0 and 1.
     """
     labels = np.asarray(labels).astype(bool)
     value = auc_within_folds(labels, scores, fold, np.ones(len(labels)))
     drawn = [auc_within_folds(labels, scores, fold, copies) for copies in draws(labels, system, bootstrap, seed, "auc")]
-    low, high = percentile_interval(np.array(drawn), confidence)
+    within = [labels[fold == number] for number in np.unique(fold)]
+    edge = 0.5 / sum(float(here.sum() * (~here).sum()) for here in within)  # half a pair off 0 and 1 logits are finite
+    kept = np.clip([value, *percentile_interval(np.array(drawn), confidence)], edge, 1 - edge)
+    low, high = (float(1 / (1 + np.exp(-x))) for x in widened(*np.log(kept / (1 - kept))))
+    low, high = min(low, value), max(high, value)
     return {"auc": value, "low": low, "high": high, "positives": int(labels.sum()), "negatives": int((~labels).sum())}
 
 
@@ -110,8 +125,9 @@ def told_apart(
 ) -> dict:
     """Return the AUC of a classifier in folds by group, with its interval over groups, JSON-ready.
 
-    The interval does not know the spread of training sets: a nominal 95 % held one half in 104 of 120 trials without a
-    difference (250 objects, 50 groups).
+    Measured with a logistic regression in five folds, 100 bootstrap samples, at a nominal 95 %. Without a difference it
+    held one half in 195 of 200 trials of 250 objects in 50 groups, and in 183 of 200 of 1000 objects in 200 groups.
+    With one it held the AUC that training sets of this size reach, 0.759, in 193 of 200 trials of 250 objects.
 
     Parameters
     ----------

@@ -7,14 +7,17 @@ stand lenses that nobody has found.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data import sky
 from pipeline.data.flags import bit
 from pipeline.errors import PipelineError
 from pipeline.labels import splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TARGET_OF_TRUTH = "simulated lenses whose features can be seen, listed or not"
 TARGET_OF_LABELS = "known lenses graded clear; lenses that nobody has found count as non-lenses"
@@ -37,7 +40,7 @@ class Judged:
         A remark that every figure must carry; "" for none.
     """
 
-    table: pd.DataFrame
+    table: "pd.DataFrame"
     excluded: dict[str, int]
     target: str
     label: str
@@ -67,10 +70,10 @@ def share_text(lenses: int, objects: int) -> str:
 
 
 def select(
-    catalogue: pd.DataFrame,
-    split: pd.DataFrame,
-    labels: pd.DataFrame,
-    truth: pd.DataFrame | None,
+    catalogue: "pd.DataFrame",
+    split: "pd.DataFrame",
+    labels: "pd.DataFrame",
+    truth: "pd.DataFrame | None",
     *,
     which: str,
     exclusion_arcsec: float,
@@ -122,7 +125,7 @@ def select(
     return Judged(table, excluded, TARGET_OF_LABELS if truth is None else TARGET_OF_TRUTH, label)
 
 
-def _by_truth(table: pd.DataFrame, truth: pd.DataFrame):
+def _by_truth(table: "pd.DataFrame", truth: "pd.DataFrame"):
     wanted = ["object_id", *(name for name in truth.columns if name not in table.columns)]
     joined = table.merge(truth[wanted], on="object_id", how="left", validate="one_to_one", indicator=True)
     missing = joined.pop("_merge") != "both"
@@ -143,7 +146,7 @@ def _by_truth(table: pd.DataFrame, truth: pd.DataFrame):
     return joined, primary["ra"], primary["dec"], aside
 
 
-def _by_labels(table: pd.DataFrame, labels: pd.DataFrame):
+def _by_labels(table: "pd.DataFrame", labels: "pd.DataFrame"):
     kinds = ("lens", "unclear", "not_visible", "near")
     of = {kind: set(labels["object_id"][labels["label"] == kind]) for kind in kinds}
     ids = table["object_id"]
@@ -155,7 +158,7 @@ def _by_labels(table: pd.DataFrame, labels: pd.DataFrame):
     return table, labels["known_ra"], labels["known_dec"], aside
 
 
-def _repeated(table: pd.DataFrame, radius_arcsec: float) -> np.ndarray:
+def _repeated(table: "pd.DataFrame", radius_arcsec: float) -> np.ndarray:
     """Return which rows (N,) repeat an object; within the radius one stays, a lens and an unflagged one first."""
     if not len(table) or radius_arcsec == 0:
         return np.zeros(len(table), dtype=bool)
@@ -168,7 +171,7 @@ def _repeated(table: pd.DataFrame, radius_arcsec: float) -> np.ndarray:
     return repeated
 
 
-def scores_of(table: pd.DataFrame, results: dict[str, np.ndarray], *, model: str) -> np.ndarray:
+def scores_of(table: "pd.DataFrame", results: dict[str, np.ndarray], *, model: str) -> np.ndarray:
     """Return the scores (N,) float64 of the judged objects from result arrays sorted by object_id.
 
     Raises

@@ -7,7 +7,6 @@ a matched one. Objects with equal scores stand together: no measure depends on t
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.stats import binom_conf_interval
 
 from pipeline.errors import PipelineError
 
@@ -126,6 +125,8 @@ def share(k: int, n: int, confidence: float) -> dict:
     """Return k/n with its Wilson interval, JSON-ready: `value`, `low`, `high`, `k`, `n`; None where n is 0."""
     if n == 0:
         return {"value": None, "low": None, "high": None, "k": 0, "n": 0}
+    from astropy.stats import binom_conf_interval  # half a second, which stages that count no shares do not pay
+
     low, high = binom_conf_interval(k, n, confidence_level=confidence, interval="wilson")
     # At k = 0 and k = n rounding may leave the bound a hair inside of the value.
     return {"value": k / n, "low": min(float(low), k / n), "high": max(float(high), k / n), "k": int(k), "n": int(n)}

@@ -8,7 +8,6 @@ import hashlib
 import json
 
 import numpy as np
-from scipy.special import ndtri
 
 _MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
@@ -35,6 +34,8 @@ def uniform(seed: int, stage: str, epoch: int, object_id: np.ndarray, n: int) ->
 
 def normal(seed: int, stage: str, epoch: int, object_id: np.ndarray, n: int) -> np.ndarray:
     """Return (N, n) float64 standard normal deviates for object_id (N,) int64 (inverse distribution, |x| < 8.3)."""
+    from scipy.special import ndtri  # a quarter of a second: most stages draw no such numbers
+
     # 52 bits: half a step more is exact, so that the argument is never 0 or 1.
     halves = (words(seed, stage, epoch, object_id, n) >> np.uint64(12)) + 0.5
     return ndtri(halves * 2.0**-52)

@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,10 +11,11 @@ from pipeline.data.atomic import atomic
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:  # half a second to import; most stages read Parquet only
+    import pandas as pd
     from astropy.table import Table
 
 
-def write_parquet(frame: pd.DataFrame, path: Path | str, metadata: dict[str, object] | None = None) -> None:
+def write_parquet(frame: "pd.DataFrame", path: Path | str, metadata: dict[str, object] | None = None) -> None:
     """Write a data frame (its index is left out) as Parquet, atomically; metadata values become text."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     # pandas' own block holds library versions, which would enter the bytes of the file.
@@ -24,7 +24,7 @@ def write_parquet(frame: pd.DataFrame, path: Path | str, metadata: dict[str, obj
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_parquet(path: Path | str, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(path: Path | str, columns: list[str] | None = None) -> "pd.DataFrame":
     """Read a Parquet file.
 
     Raises

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.atomic import atomic
+from pipeline.data.datasets import read_tables
 from pipeline.data.flags import bit
 from pipeline.data.ids import name as designation
-from pipeline.data.manifests import read_tables, shard_paths
+from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import ImageShard
 from pipeline.data.tables import read_ecsv
 from pipeline.errors import PipelineError

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import cohen_kappa_score
 
 GRADES = ("A", "B", "C", "")  # "" is rejected
 # Lowest mean score of each grade (Huang et al. 2021, section 4).
@@ -88,6 +87,8 @@ def agreement(sheets: dict[str, pd.DataFrame], scale: list[str]) -> list[dict]:
         defined = len(both) > 0 and len(np.unique(np.concatenate(places))) > 1
         kappas = {"kappa": None, "kappa_linear": None}
         if defined:
+            from sklearn.metrics import cohen_kappa_score  # a second, which one grader alone does not pay
+
             labels = list(range(len(scale)))
             for key, weights in (("kappa", None), ("kappa_linear", "linear")):
                 kappas[key] = round(float(cohen_kappa_score(*places, labels=labels, weights=weights)), 6)

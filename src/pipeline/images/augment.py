@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import ive
 
 from pipeline.images.distributions import Distributions, Lognormal
 from pipeline.images.extinction import transmission
@@ -96,6 +95,8 @@ def blur_kernels(sigma: np.ndarray, radius: int) -> np.ndarray:
     exp(-t) I_n(t) with t = sigma^2 (Lindeberg 1990) has the variance sigma^2 exactly at every width, which a sampled
     Gaussian below half a pixel has not.
     """
+    from scipy.special import ive  # a quarter of a second, which stages that blur nothing do not pay
+
     steps = np.abs(np.arange(-radius, radius + 1))
     half = ive(np.arange(radius + 1), np.asarray(sigma)[..., None] ** 2)
     kernel = half[..., steps]

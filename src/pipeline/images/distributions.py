@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from pipeline.errors import PipelineError
 
@@ -20,6 +19,8 @@ class Lognormal:
 
     def draw(self, uniform: np.ndarray) -> np.ndarray:
         """Return one draw for each number in [0, 1), by inversion, so that the bounds hold without rejection."""
+        from scipy.special import ndtr, ndtri  # a quarter of a second, which stages that draw nothing do not pay
+
         first, last = ndtr(self._normal(self.low)), ndtr(self._normal(self.high))
         normal = ndtri(first + np.asarray(uniform) * (last - first))
         return np.clip(self.loc + self.scale * np.exp(self.shape * normal), self.low, self.high)

@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy import stats
 
 from pipeline.errors import PipelineError
 from pipeline.images.distributions import Distributions, Lognormal
@@ -38,6 +37,8 @@ def fit_lognormal(values: np.ndarray, name: str) -> Lognormal:
     if high - low <= 1e-6 * abs(centre):
         return Lognormal(1e-6, 0.0, centre, centre, centre)
     known = known[(known >= low) & (known <= high)]
+    from scipy import stats  # a second, here and below: nothing is fitted or drawn where augmentations are off
+
     # A start from the moments of the logarithm above a floor just below the data: the default start can diverge.
     floor = low - 0.5 * (centre - low)
     spread = float(np.std(np.log(known - floor + 1e-12)))
@@ -90,6 +91,8 @@ def _panel(axis, values: np.ndarray, curve: Lognormal) -> None:
         shown = (low - 0.05 * span, high + 0.05 * span)
         axis.hist(known, bins=60, range=shown, density=True, alpha=0.5, label="survey")
     if curve.high > curve.low:
+        from scipy import stats
+
         x = np.linspace(curve.low, curve.high, 300)
         mass = np.diff(stats.lognorm.cdf([curve.low, curve.high], curve.shape, curve.loc, curve.scale))[0]
         axis.plot(x, stats.lognorm.pdf(x, curve.shape, curve.loc, curve.scale) / mass, label="drawn from")

@@ -1,12 +1,15 @@
 """The leak audit: nothing that is judged was seen before. Every check counts what it looked at and what it found."""
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data import sky
 from pipeline.labels.splits import SETS, assign_as_dealt, is_papers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Two rows of the catalogue this close are one object on the sky (the pixel scale of the Legacy Surveys is 0.262").
 DUPLICATE_ARCSEC = 1.0
@@ -17,11 +20,11 @@ _EXAMPLES = 5
 
 
 def audit(
-    catalogue: pd.DataFrame,
-    labels: pd.DataFrame,
+    catalogue: "pd.DataFrame",
+    labels: "pd.DataFrame",
     radius_arcsec: float,
-    table: pd.DataFrame,
-    sample: pd.DataFrame,
+    table: "pd.DataFrame",
+    sample: "pd.DataFrame",
     pretraining: np.ndarray,
     pretraining_sets: list[str],
 ) -> dict:
@@ -149,7 +152,7 @@ def _check(what: str, n: int, found, *, allowed: bool = False) -> dict:
     }
 
 
-def _counts(members: pd.DataFrame, place: pd.DataFrame, table: pd.DataFrame) -> dict[str, int]:
+def _counts(members: "pd.DataFrame", place: "pd.DataFrame", table: "pd.DataFrame") -> dict[str, int]:
     counts = {"lenses": int((members.label == 1).sum()), "non_lenses": int((members.label == 0).sum())}
     if not is_papers(table):
         where = place[place.object_id.isin(members.object_id)]
@@ -157,7 +160,7 @@ def _counts(members: pd.DataFrame, place: pd.DataFrame, table: pd.DataFrame) -> 
     return counts
 
 
-def _pairs_across(rows: pd.DataFrame, radius_arcsec: float) -> np.ndarray:
+def _pairs_across(rows: "pd.DataFrame", radius_arcsec: float) -> np.ndarray:
     """Return ids of objects that lie within a radius of an object of another set."""
     found = [np.zeros(0, dtype=np.int64)]
     for one, other in combinations(sorted(rows.group.unique()), 2):
@@ -167,13 +170,13 @@ def _pairs_across(rows: pd.DataFrame, radius_arcsec: float) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _systems_across(rows: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
+def _systems_across(rows: "pd.DataFrame", labels: "pd.DataFrame") -> np.ndarray:
     """Return the ids of known systems whose sources stand in two sets."""
     joined = rows.merge(labels.loc[labels.object_id != 0, ["object_id", "system_id"]], on="object_id")
     return joined.system_id[joined.groupby("system_id").group.transform("nunique") > 1].to_numpy()
 
 
-def _near_known(others: pd.DataFrame, labels: pd.DataFrame, radius_arcsec: float) -> np.ndarray:
+def _near_known(others: "pd.DataFrame", labels: "pd.DataFrame", radius_arcsec: float) -> np.ndarray:
     """Return ids of non-lenses that have a label or lie within the radius of a known object."""
     placed = labels[np.isfinite(labels.known_ra)]
     index, _ = sky.nearest(others.ra, others.dec, placed.known_ra, placed.known_dec, radius_arcsec)

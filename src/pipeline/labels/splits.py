@@ -1,13 +1,17 @@
 """Which part of the sky trains, selects, calibrates and judges: from the seed and the settings alone."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from pipeline.data import random
 from pipeline.data.sky import cells
 from pipeline.errors import PipelineError
 from pipeline.labels.margins import distance_to_other_sets
 from pipeline.settings.splits import Splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETS = ("train", "select", "calibrate", "judge")
 PAPERS_LABEL = "papers' split: objects dealt singly, choices made on the judged set"
@@ -18,7 +22,7 @@ _FINE_NSIDE = 2**18
 _BLOCK = 64
 
 
-def deal(splits: Splits, seed: int) -> pd.DataFrame:
+def deal(splits: Splits, seed: int) -> "pd.DataFrame":
     """Return the table of the split.
 
     Mode `cells`: every HEALPix cell of the sky (`cell` int64, nested) with its `set`, `nside` and `margin_arcsec`.
@@ -26,6 +30,8 @@ def deal(splits: Splits, seed: int) -> pd.DataFrame:
     shares hold in a small survey too. Mode `papers`: the interval [`lower`, `upper`) of an object's random number that
     falls to each `set`, and the `seed`.
     """
+    import pandas as pd  # half a second, which stages that only look up sets do not pay
+
     shares = splits.shares.plain()
     bounds = np.cumsum([shares[name] for name in SETS])
     if splits.mode == "papers":
@@ -50,12 +56,12 @@ def deal(splits: Splits, seed: int) -> pd.DataFrame:
     )
 
 
-def is_papers(table: pd.DataFrame) -> bool:
+def is_papers(table: "pd.DataFrame") -> bool:
     """Return whether a table of `deal` is that of the papers' mode."""
     return "cell" not in table.columns
 
 
-def assign(ra, dec, table: pd.DataFrame, nside: int, margin_arcsec: float) -> np.ndarray:
+def assign(ra, dec, table: "pd.DataFrame", nside: int, margin_arcsec: float) -> np.ndarray:
     """Return the set (N,) of positions (N,) in degrees, "" within the margin of a cell of another set.
 
     In the papers' mode every object is in train or judge, by a random number of its position.
@@ -84,14 +90,14 @@ def assign(ra, dec, table: pd.DataFrame, nside: int, margin_arcsec: float) -> np
     return chosen
 
 
-def assign_as_dealt(ra, dec, table: pd.DataFrame) -> np.ndarray:
+def assign_as_dealt(ra, dec, table: "pd.DataFrame") -> np.ndarray:
     """Return the set (N,) of positions with the cell size and margin that the table itself records."""
     if is_papers(table):
         return assign(ra, dec, table, 1, 0.0)
     return assign(ra, dec, table, int(table.nside.iloc[0]), float(table.margin_arcsec.iloc[0]))
 
 
-def roles(sets: np.ndarray, table: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
+def roles(sets: np.ndarray, table: "pd.DataFrame") -> list[tuple[str, np.ndarray]]:
     """Return (set, rows) for all four sets; in the papers' mode the judged objects also select and calibrate."""
     source = {name: "judge" if is_papers(table) and name != "train" else name for name in SETS}
     return [(name, np.flatnonzero(sets == source[name])) for name in SETS]

@@ -2,14 +2,14 @@
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.data import random
 from pipeline.errors import PipelineError
 
 
 def _isotonic(scores: np.ndarray, labels: np.ndarray) -> dict:
+    from sklearn.isotonic import IsotonicRegression  # a second, here and below: most stages only apply a curve
+
     # Bounds by the rule of succession: no finite sample shows a probability of exactly 0 or 1.
     least = 1 / (len(labels) + 2)
     model = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(scores, labels)
@@ -21,6 +21,8 @@ def _platt(scores: np.ndarray, labels: np.ndarray) -> dict:
 
     A falling curve is no calibration of a score: there the slope is 0 and the probability is the sample's share.
     """
+    from sklearn.linear_model import LogisticRegression
+
     lenses = int(labels.sum())
     others = len(labels) - lenses
     target = np.where(labels == 1, (lenses + 1) / (lenses + 2), 1 / (others + 2))

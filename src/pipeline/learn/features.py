@@ -1,13 +1,16 @@
 """Features for a probe: embeddings of an encoder and columns of the catalogue, joined into one matrix by name."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.errors import PipelineError
 from pipeline.images.extinction import transmission
 from pipeline.images.photometry import magnitudes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BANDS = ("g", "r", "z")
 # COMP was replaced by SER between DR8 and DR9.
@@ -21,7 +24,7 @@ def encoder_of(feature: str) -> str | None:
     return feature.removeprefix("embedding.") if feature.startswith("embedding.") else None
 
 
-def _magnitudes(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def _magnitudes(frame: "pd.DataFrame") -> dict[str, np.ndarray]:
     """Magnitudes free of Galactic extinction; NaN where the flux is not positive. A missing E(B-V) counts as 0."""
     dust = transmission(np.nan_to_num(frame["ebv"].to_numpy(dtype=np.float64)), BANDS)
     return {
@@ -34,7 +37,7 @@ def _colours(mags: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"colour_g_r": mags["mag_g"] - mags["mag_r"], "colour_r_z": mags["mag_r"] - mags["mag_z"]}
 
 
-def _shapes(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def _shapes(frame: "pd.DataFrame") -> dict[str, np.ndarray]:
     size = frame["shape_r"].to_numpy(dtype=np.float64)
     e1, e2 = (frame[name].to_numpy(dtype=np.float64) for name in ("shape_e1", "shape_e2"))
     return {
@@ -49,7 +52,7 @@ def _known(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {f"known_{name}": np.isfinite(values).astype(np.float64) for name, values in columns.items()}
 
 
-def catalogue_features(frame: pd.DataFrame, *, colours_only: bool = False) -> dict[str, np.ndarray]:
+def catalogue_features(frame: "pd.DataFrame", *, colours_only: bool = False) -> dict[str, np.ndarray]:
     """Return named features (N,) of catalogue rows, NaN where a value is missing.
 
     Magnitudes in g, r, z and the colours g-r and r-z (AB, corrected for Galactic extinction), log10 of the half-light
@@ -80,7 +83,7 @@ def unit_length(embedding: np.ndarray) -> np.ndarray:
 
 
 def assemble(
-    sources: list[str], frame: pd.DataFrame | None, embeddings: Mapping[str, np.ndarray], *, normalize: bool
+    sources: list[str], frame: "pd.DataFrame | None", embeddings: Mapping[str, np.ndarray], *, normalize: bool
 ) -> tuple[list[str], np.ndarray]:
     """Join feature sources into one matrix.
 

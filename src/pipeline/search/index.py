@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-import pandas as pd
 
 from pipeline.data.atomic import atomic, remove_stale_temporaries
 from pipeline.data.manifests import read_manifest, shard_paths
@@ -17,6 +17,9 @@ from pipeline.data.shards import read_result_shard
 from pipeline.errors import PipelineError
 from pipeline.images.photometry import magnitudes
 from pipeline.search.objects import Lists, Objects, Result, systems
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VECTORS = "vectors.npy"
 
@@ -116,7 +119,7 @@ def map_vectors(folder: Path) -> np.ndarray:
     return np.load(folder / VECTORS, mmap_mode="r")
 
 
-def open_objects(found: list[Source], catalogue: pd.DataFrame, settings, folder: Path) -> tuple[Objects, int]:
+def open_objects(found: list[Source], catalogue: "pd.DataFrame", settings, folder: Path) -> tuple[Objects, int]:
     """Gather what can be searched: vectors as a memory map in the order of magnitude, and the rest in memory.
 
     Parameters
@@ -195,7 +198,7 @@ def _norm(embedding: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(embedding.astype(np.float64)).sum(axis=1))
 
 
-def _check_ids(ids: np.ndarray, catalogue: pd.DataFrame, found: list[Source]) -> None:
+def _check_ids(ids: np.ndarray, catalogue: "pd.DataFrame", found: list[Source]) -> None:
     where = found[0].path.parent
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():

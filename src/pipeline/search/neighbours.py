@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.search.exact import nearest
 from pipeline.search.objects import NONE, Lists, Objects, Result, systems
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Task:
     start: Lists
 
 
-def tasks(objects: Objects, settings, previous: Result | None, catalogue: pd.DataFrame) -> list[Task]:
+def tasks(objects: Objects, settings, previous: Result | None, catalogue: "pd.DataFrame") -> list[Task]:
     """Divide the work into blocks of at most `settings.tile` queries.
 
     Without a previous result every object is compared with all. With one, new objects are compared with all and old

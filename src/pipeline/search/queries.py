@@ -2,13 +2,16 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data import sky
 from pipeline.errors import PipelineError
 from pipeline.search.objects import NONE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DESIGNATION = re.compile(r"(?:DESI)?[ _-]*J?(\d{1,3}\.\d+)([+\-−–]\d{1,2}\.\d+)")
 
@@ -40,7 +43,7 @@ def parse_designation(name: str) -> tuple[float, float] | None:
     return float(found[1]), float(found[2].replace("−", "-").replace("–", "-"))
 
 
-def object_at(catalogue: pd.DataFrame, ra: float, dec: float, radius_arcsec: float, where: str) -> int:
+def object_at(catalogue: "pd.DataFrame", ra: float, dec: float, radius_arcsec: float, where: str) -> int:
     """Return the id of the catalogued object nearest to a position (degrees).
 
     Parameters
@@ -65,13 +68,13 @@ def object_at(catalogue: pd.DataFrame, ra: float, dec: float, radius_arcsec: flo
     return int(catalogue["object_id"].iloc[index[0]])
 
 
-def training_lenses(sample: pd.DataFrame) -> np.ndarray:
+def training_lenses(sample: "pd.DataFrame") -> np.ndarray:
     """Return the ids of the lenses that train, ascending."""
     chosen = (sample["label"] == 1) & (sample["set"] == "train")
     return np.sort(sample.loc[chosen, "object_id"].to_numpy())
 
 
-def query_object(search, catalogue: pd.DataFrame, sample: pd.DataFrame) -> int:
+def query_object(search, catalogue: "pd.DataFrame", sample: "pd.DataFrame") -> int:
     """Return the id of the object with which a search begins.
 
     Parameters

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from pipeline.data.manifests import read_manifest, read_tables, shard_paths
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import read_manifest, shard_paths
 from pipeline.data.shards import read_result_shard
 from pipeline.errors import PipelineError
 from pipeline.learn.features import CATALOGUE_COLUMNS, assemble, encoder_of
 from pipeline.stages._sample import places
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def embeddings_by_encoder(manifests: list[Path], features: list[str]) -> dict[str, list[Path]]:
@@ -84,7 +88,7 @@ def read_features(
 
 
 def shard_features(
-    features: list[str], embeddings: dict[str, Path], frame: pd.DataFrame, normalize: bool
+    features: list[str], embeddings: dict[str, Path], frame: "pd.DataFrame", normalize: bool
 ) -> tuple[list[str], np.ndarray]:
     """Return names and matrix (N, F) float32 of the features of one shard, rows as in its catalogue `frame`."""
     ids = frame["object_id"].to_numpy()

@@ -1,15 +1,20 @@
 """ECSV tables as data frames."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data.tables import read_ecsv
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def read_frame(path: Path) -> pd.DataFrame:
+
+def read_frame(path: Path) -> "pd.DataFrame":
     """Return an ECSV table as a data frame in which an empty text is "" and a missing number NaN."""
+    import pandas as pd  # half a second, which stages that read no such table do not pay
+
     columns = {}
     table = read_ecsv(path)
     for name in table.colnames:

@@ -1,19 +1,24 @@
 """What the assessing stages read in common: the judged objects of a run."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipeline.assess import judged
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.tables import read_parquet
 from pipeline.settings.assess import Judged
 from pipeline.stages._door import Job
 from pipeline.stages._frames import read_frame
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLUMNS = ["ra", "dec", "flags", "flux_r"]
 
 
-def read_truth(paths: list) -> pd.DataFrame | None:
+def read_truth(paths: list) -> "pd.DataFrame | None":
     """Return the truth of all tranches, or None where the survey is real."""
+    import pandas as pd  # half a second: here and in other modules that a stage with torch imports, only where made
+
     return pd.concat([read_parquet(path) for path in paths], ignore_index=True) if paths else None
 
 

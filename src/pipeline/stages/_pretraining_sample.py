@@ -3,11 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from pipeline.data.manifests import read_tables, shard_paths
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import shard_paths
 from pipeline.data.tables import read_parquet
 from pipeline.errors import PipelineError
 from pipeline.images.own import COLUMNS, Own
-from pipeline.labels.samples import pretraining_ids
+from pipeline.labels.pretraining import pretraining_ids
 from pipeline.learn.image_loader import find
 from pipeline.learn.pretraining import Sample
 from pipeline.settings.pretraining import Pretraining

@@ -1,20 +1,23 @@
 """The sample as the stages of models read it: which objects train, choose and calibrate."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data.tables import read_parquet
 from pipeline.errors import PipelineError
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def read_sample(path: Path) -> pd.DataFrame:
+
+def read_sample(path: Path) -> "pd.DataFrame":
     """Return the rows of sample.parquet in the order of object_id."""
     return read_parquet(path).sort_values("object_id", kind="stable", ignore_index=True)
 
 
-def training_rows(sample: pd.DataFrame, tier: int | None) -> pd.DataFrame:
+def training_rows(sample: "pd.DataFrame", tier: int | None) -> "pd.DataFrame":
     """Return the training set: its lenses, and the non-lenses of the ratio with index `tier` (None: of all ratios)."""
     chosen = sample["set"] == "train"
     if tier is not None:
@@ -22,7 +25,7 @@ def training_rows(sample: pd.DataFrame, tier: int | None) -> pd.DataFrame:
     return sample[chosen].reset_index(drop=True)
 
 
-def held_out_rows(sample: pd.DataFrame, name: str) -> pd.DataFrame:
+def held_out_rows(sample: "pd.DataFrame", name: str) -> "pd.DataFrame":
     """Return the rows of the set `select` or `calibrate`."""
     return sample[sample["set"] == name].reset_index(drop=True)
 

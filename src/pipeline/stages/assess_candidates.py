@@ -10,7 +10,7 @@ from pipeline import graph
 from pipeline.assess import enrichment, missed
 from pipeline.assess.rounds import combine
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_results, read_tables
+from pipeline.data.datasets import read_results, read_tables
 from pipeline.data.tables import read_parquet
 from pipeline.settings.assess import Judged
 from pipeline.settings.ingest import Ingest

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from pipeline.assess.class_probe import nested_scores
-from pipeline.assess.crossvalidation import auc, auc_within_folds
+from pipeline.assess.crossvalidation import auc, auc_within_folds, widened
 from pipeline.assess.metrics import percentile_interval
 from pipeline.assess.resampling import draws
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.sky import cells
 from pipeline.errors import PipelineError
 from pipeline.labels.audit import TRANSDUCTIVE
@@ -88,9 +88,9 @@ def _differences(labels, scores, fold, cell, judged: Judged, seed: int) -> list[
     drawn = {name: np.array([auc_within_folds(labels, one, fold, of) for of in copies]) for name, one in scores.items()}
     rows = []
     for first, second in combinations(sorted(scores, key=lambda name: (-value[name], name)), 2):
-        low, high = percentile_interval(drawn[first] - drawn[second], judged.confidence)
         gap = value[first] - value[second]
-        rows.append({"first": first, "second": second, "difference": gap, "low": low, "high": high})
+        low, high = widened(gap, *percentile_interval(drawn[first] - drawn[second], judged.confidence))
+        rows.append({"first": first, "second": second, "difference": gap, "low": float(low), "high": float(high)})
     return rows
 
 

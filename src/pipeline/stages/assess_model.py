@@ -8,7 +8,7 @@ import json
 from pipeline.assess import judged as judging
 from pipeline.assess.model_report import measures
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_results
+from pipeline.data.datasets import read_results
 from pipeline.learn.calibration import probability
 from pipeline.settings.assess import Judged, Ranking
 from pipeline.stages._door import Job, door

@@ -13,7 +13,8 @@ from pipeline.assess import crossvalidation, survey_honesty
 from pipeline.assess.classifiers import classifier
 from pipeline.assess.judged import Judged as JudgedObjects
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_tables, shard_paths
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import ImageShard
 from pipeline.data.sky import cells
 from pipeline.errors import PipelineError

@@ -6,7 +6,7 @@ Inputs: scores, sample. Output: the curve with its reliability, JSON.
 import json
 
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_results
+from pipeline.data.datasets import read_results
 from pipeline.learn.calibration import calibrate
 from pipeline.settings.calibrate import Calibrate
 from pipeline.stages._door import Job, door

@@ -9,7 +9,7 @@ from pipeline.assess import judged as judging
 from pipeline.assess import matching
 from pipeline.assess.compare import compare
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_results
+from pipeline.data.datasets import read_results
 from pipeline.errors import PipelineError
 from pipeline.settings.assess import Comparison, Judged, Ranking
 from pipeline.stages._door import Job, door

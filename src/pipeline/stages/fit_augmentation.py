@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.data import random
 from pipeline.data.atomic import atomic, write_text
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.tables import read_parquet
 from pipeline.errors import PipelineError
 from pipeline.images.distributions import (

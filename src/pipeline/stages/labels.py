@@ -6,7 +6,7 @@ Inputs: manifests of the catalogue, the lists, the first grading of the known ob
 import pandas as pd
 from astropy.table import Table
 
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.tables import write_ecsv
 from pipeline.data.user_tables import read_user_table
 from pipeline.labels import known

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.tables import read_ecsv, read_parquet
 from pipeline.errors import PipelineError
 from pipeline.labels.audit import audit, faults
-from pipeline.labels.samples import pretraining_ids
+from pipeline.labels.pretraining import pretraining_ids
 from pipeline.settings.pretraining import Pretraining
 from pipeline.stages._door import Job, door
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.atomic import write_text
-from pipeline.data.manifests import read_tables, shard_paths
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import shard_paths
 from pipeline.data.tables import read_ecsv, read_parquet
 from pipeline.release.figures import style
 from pipeline.release.figures.everything import FIGURES, Inputs

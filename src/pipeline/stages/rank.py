@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.assess import ranking
 from pipeline.assess.candidate_table import as_table
-from pipeline.data.manifests import read_results, read_tables
+from pipeline.data.datasets import read_results, read_tables
 from pipeline.data.tables import read_parquet, write_ecsv
 from pipeline.errors import PipelineError
 from pipeline.learn.calibration import probability

@@ -13,7 +13,7 @@ from pipeline.assess.rounds import combine
 from pipeline.data import flags
 from pipeline.data.atomic import atomic, write_text
 from pipeline.data.catalogue import write_catalogue
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.user_tables import numbers, read_user_table
 from pipeline.images.photometry import magnitudes
 from pipeline.release import counts, overlays, table

@@ -7,7 +7,7 @@ Output: sample.parquet.
 import numpy as np
 import pandas as pd
 
-from pipeline.data.manifests import read_tables
+from pipeline.data.datasets import read_tables
 from pipeline.data.tables import read_ecsv, read_parquet, write_parquet
 from pipeline.data.user_tables import numbers, read_user_table, texts
 from pipeline.errors import PipelineError

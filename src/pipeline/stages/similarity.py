@@ -4,19 +4,23 @@ Inputs: embeddings of one encoder, catalogue. Output: a manifest and one shard o
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 
 from pipeline import graph
 from pipeline.data.atomic import atomic, remove_stale_temporaries
-from pipeline.data.manifests import Entry, Manifest, read_tables, sha256, write_manifest
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.shards import read_result_shard, write_result_shard
 from pipeline.errors import Stopped
 from pipeline.search import index, neighbours
 from pipeline.search.objects import Objects
 from pipeline.settings.similarity import Similarity
 from pipeline.stages._door import Job, door
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(job: Job) -> None:
@@ -61,7 +65,7 @@ def run(job: Job) -> None:
     state.keep(result)
 
 
-def _open(job: Job, found: list[index.Source], catalogue: pd.DataFrame, settings: Similarity, folder: Path):
+def _open(job: Job, found: list[index.Source], catalogue: "pd.DataFrame", settings: Similarity, folder: Path):
     """Return the objects to compare, and how many are left out; rank 0 gathers the vectors, the others map them."""
     parts = None
     if job.world.rank == 0:

@@ -21,8 +21,9 @@ from astropy.wcs import WCS
 
 from pipeline.surveys.columns import BANDS
 from pipeline.surveys.doubts import Doubts
-from pipeline.surveys.fitsfiles import UnreadableFile, opened, read_image
+from pipeline.surveys.fitsfiles import opened, read_image
 from pipeline.surveys.releases import coadd_path
+from pipeline.surveys.unreadable import UnreadableFile
 
 _WCS_KEYS = (
     "CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CUNIT1", "CUNIT2", "CDELT1", "CDELT2",

@@ -39,9 +39,10 @@ from pipeline.settings.survey import Cutouts, PanStarrs
 from pipeline.surveys.columns import BANDS
 from pipeline.surveys.cubes import BadShape, Cube, central, position, read_cube
 from pipeline.surveys.doubts import Doubts
-from pipeline.surveys.fitsfiles import UnreadableFile, opened
+from pipeline.surveys.fitsfiles import opened
 from pipeline.surveys.measure import aperture, background, psf_width
 from pipeline.surveys.source import Block, Source
+from pipeline.surveys.unreadable import UnreadableFile
 
 BLOCK = 64
 SAME_PLACE = 1.0  # arcsec

@@ -11,11 +11,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-from pipeline.errors import PipelineError
-
-
-class UnreadableFile(PipelineError):
-    """A file that is missing, truncated, corrupt or without what it should hold."""
+from pipeline.surveys.unreadable import UnreadableFile
 
 
 @contextlib.contextmanager

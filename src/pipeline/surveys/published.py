@@ -19,7 +19,7 @@ from astropy.table import Table
 from pipeline.data.sky import nearest
 from pipeline.errors import PipelineError
 from pipeline.settings.models import ById, PublishedScores
-from pipeline.surveys.fitsfiles import UnreadableFile
+from pipeline.surveys.unreadable import UnreadableFile
 
 FLOAT16_MAX = 65504.0
 LEAST_PROBABILITY = 1e-7

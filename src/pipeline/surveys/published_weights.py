@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.surveys.fitsfiles import UnreadableFile
+from pipeline.surveys.unreadable import UnreadableFile
 
 HEAD = "fc."
 

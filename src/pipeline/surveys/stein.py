@@ -30,10 +30,10 @@ from pipeline.settings.survey import Stein
 from pipeline.surveys.columns import BANDS, complete
 from pipeline.surveys.cubes import central
 from pipeline.surveys.doubts import Doubts
-from pipeline.surveys.fitsfiles import UnreadableFile
 from pipeline.surveys.releases import classes, regions
 from pipeline.surveys.selection import select
 from pipeline.surveys.source import Block, Source
+from pipeline.surveys.unreadable import UnreadableFile
 
 BLOCK = 128
 _PER_BAND = ("flux", "flux_ivar", "nobs", "psfsize", "psfdepth", "fracflux")

@@ -20,8 +20,9 @@ from pipeline.data.ids import pack_object_id
 from pipeline.data.sky import wrap_ra
 from pipeline.surveys.columns import BANDS
 from pipeline.surveys.doubts import Doubts
-from pipeline.surveys.fitsfiles import UnreadableFile, opened_table
+from pipeline.surveys.fitsfiles import opened_table
 from pipeline.surveys.releases import classes, regions
+from pipeline.surveys.unreadable import UnreadableFile
 
 _IDENTITY = ("release", "brickid", "brickname", "objid", "type", "ra", "dec")
 _FLUXES = tuple(f"flux_{band}" for band in BANDS)
