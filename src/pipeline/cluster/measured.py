@@ -14,7 +14,8 @@ from pipeline.cluster.networks import (
     encoder_key,
     finder_cost,
 )
-from pipeline.data.manifests import read_manifest, read_tables
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import read_manifest
 from pipeline.errors import PipelineError
 from pipeline.images.photometry import magnitudes
 from pipeline.settings.run import RunSettings
