@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ QUICK = {"slurm-init-seconds-before-status-checks": 5, "latency-wait": 10}
 # A rule on two nodes, one rank on each; with GPUs one for each rank.
 TWO_NODES = {"nodes": 2, "tasks": 2, "mpi": "srun", "launcher": "srun --ntasks=2"}
 TWO_GPUS = {"gpu": 2, "tasks_per_gpu": 1}
+# What was started in the background, to be ended with its test.
+STARTED: list[subprocess.Popen] = []
 
 
 class Slurm:
@@ -79,14 +82,17 @@ class Submitting(Project):
 
     def start(self, *arguments) -> subprocess.Popen:
         """Start snakemake with the profile in the background."""
-        return subprocess.Popen(
-            self.command("--profile", "slurm", *arguments),
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "snakemake.log").open("a"),
-            start_new_session=True,
-        )
+        with (self.folder / "snakemake.log").open("a") as log:
+            running = subprocess.Popen(
+                self.command("--profile", "slurm", *arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        STARTED.append(running)
+        return running
 
     def log(self, name: str) -> str:
         """The log of a stage."""
@@ -117,6 +123,10 @@ def slurm():
 def idle(slurm):
     """The scheduler with nothing in its queue and all nodes up, before and after a test."""
     yield slurm
+    while STARTED:
+        if (running := STARTED.pop()).poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
     slurm.cancel()
     wait_for(lambda: not slurm.queue(), 60, "an empty queue")
 

@@ -31,11 +31,17 @@ def made(text: str) -> list[str]:
     return re.findall(r": made \[shard=(\S+)", text)
 
 
+def finished_before(text: str) -> list[str]:
+    """The shards that a log says were there already."""
+    return re.findall(r": finished before \[shard=(\S+)", text)
+
+
 def test_a_batch_that_fails_is_tried_again_and_named(idle, finished):
     shard = sorted((finished.results / "images" / "shards").glob("*.h5"))[0]
     content = shard.read_bytes()
     before, first = finished.digests(), idle.last()
     shard.write_bytes(content[: len(content) // 2])
+    shutil.rmtree(finished.folder / "work" / "tiny" / "done")  # else a finished shard of scores is not made again
     done = finished.call("--profile", "slurm", "--forcerun", "score_finder", "--until", "score_finder")
     assert done.returncode != 0
     rows = [row for row in idle.jobs(first) if "score_finder" in row["Comment"]]
@@ -68,11 +74,13 @@ def test_scancel_of_everything_then_a_second_start_repeats_no_finished_shard(idl
     wait_for(lambda: made(project.log(log)), 240, "the first shard")
     idle.cancel()
     assert running.wait(120) != 0
-    assert "interrupted SIGTERM" in project.log(log) or "status=0" not in project.log(log)
-    shards = made(project.log(log))
+    # Snakemake removes the log of a job that it starts again, so that it is read between.
+    text = project.log(log)
+    shards = made(text)
+    assert shards and "status=0" not in text
     project.run("--profile", "slurm", "--until", "simulate_survey")
-    every = made(project.log(log))
-    assert every[: len(shards)] == shards and len(every) == len(set(every)) > len(shards), every
+    text = project.log(log)
+    assert made(text) and not set(made(text)) & set(shards) and finished_before(text) == shards
     expected = {name: digest for name, digest in local.digests().items() if name.startswith("survey/")}
     found = {name: digest for name, digest in project.digests().items() if name.startswith("survey/")}
     assert differences(found, expected) == []
@@ -88,11 +96,10 @@ def test_snakemake_is_killed_while_a_job_runs_and_started_again(idle, new_projec
     assert [state for _, state, _ in idle.queue()] == ["RUNNING"]
     project.run("--unlock")
     ended(project.start("--until", "simulate_survey"), project)
+    assert idle.queue() == []
     text = project.log(log)
-    assert len(idle.queue()) == 0
     assert "waiting for a job that makes the same output" in text
-    every = made(text)
-    assert len(every) == len(set(every)) == len(re.findall("finished before", text)), text
+    assert made(text) == [] and len(finished_before(text)) > 1, "the job that went on made them all"
     expected = {name: digest for name, digest in local.digests().items() if name.startswith("survey/")}
     found = {name: digest for name, digest in project.digests().items() if name.startswith("survey/")}
     assert differences(found, expected) == []
@@ -104,7 +111,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_after_it(idle, finished):
     kept = finished.folder / "kept"
     shutil.move(folder, kept)
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", folder], check=True)
     try:
         done = finished.call("--profile", "slurm", "--until", "embed", "--retries", "0")
     finally:

@@ -1,6 +1,7 @@
 """Shards: one HDF5 file of rows, images with their catalogue columns or one result a row. Bytes are deterministic."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,16 @@ COMPRESSIONS = ("none", "lossless", "quantized")
 # What lies in a shard beside the catalogue columns.
 _PIXELS = ("image", "quantized")
 _PIECE = 64  # images that are quantized at a time, which bounds the memory
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[h5py.File]:
+    """Open a new HDF5 file, whose bytes go through a file of Python's.
+
+    When the disk is full, HDF5's own writing leaves its library broken, and the process crashes before it can say why.
+    """
+    with Path(path).open("w+b") as raw, h5py.File(raw, "w", libver=("earliest", "v114")) as file:
+        yield file
 
 
 def _create(group: h5py.File, name: str, values: np.ndarray) -> None:
@@ -131,7 +142,9 @@ class ImageShardWriter:
         if compression not in COMPRESSIONS:
             raise PipelineError("unknown compression", value=compression, allowed=", ".join(COMPRESSIONS))
         self._shape, self._object_id = shape, np.asarray(object_id, dtype=np.int64)
-        self._file = h5py.File(path, "w", libver=("earliest", "v114"))
+        self._path = path
+        self._opened = new_file(path)
+        self._file = self._opened.__enter__()
         self._store = (_Quantized if compression == "quantized" else _Plain)(self._file, shape, compression)
         for key, value in sorted({**attrs, "rows": shape[0]}.items()):
             if isinstance(value, list):
@@ -142,7 +155,7 @@ class ImageShardWriter:
         return self
 
     def __exit__(self, *exception):
-        self._file.close()
+        self._opened.__exit__(*exception)
 
     def write(self, start: int, images: np.ndarray) -> None:
         """Write images (n, 3, H, W), nanomaggies, at rows start .. start+n."""
@@ -165,11 +178,11 @@ class ImageShardWriter:
             if len(columns[name]) != self._shape[0]:
                 raise PipelineError(
                     "a column and the images differ in length",
-                    where=f"{self._file.filename}: {name}",
+                    where=f"{self._path}: {name}",
                     value=f"{len(columns[name])} rows, {self._shape[0]} images",
                 )
         if not np.array_equal(columns["object_id"], self._object_id):
-            raise PipelineError("the column object_id is not that of the images", where=self._file.filename)
+            raise PipelineError("the column object_id is not that of the images", where=self._path)
         for name in sorted(columns):
             _create(self._file, name, np.asarray(columns[name]))
 
@@ -306,7 +319,7 @@ def write_result_shard(path: Path, *, object_id: np.ndarray, **arrays: np.ndarra
     PipelineError
         The arrays differ in length.
     """
-    with h5py.File(path, "w", libver=("earliest", "v114")) as file:
+    with new_file(path) as file:
         for name, values in sorted({"object_id": np.asarray(object_id, dtype=np.int64), **arrays}.items()):
             if len(values) != len(object_id):
                 raise PipelineError("arrays of a result differ in length", where=f"{path}: {name}", value=len(values))

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data.atomic import atomic, remove_stale_temporaries
 from pipeline.data.manifests import read_manifest, shard_paths
-from pipeline.data.shards import read_result_shard
+from pipeline.data.shards import new_file, read_result_shard
 from pipeline.errors import PipelineError
 from pipeline.images.photometry import magnitudes
 from pipeline.search.objects import Lists, Objects, Result, systems
@@ -93,7 +93,7 @@ class State:
 
     def keep(self, result: Result) -> None:
         """Store the lists for the next run and drop the checkpoints."""
-        with atomic(self._lists) as temporary, h5py.File(temporary, "w") as file:
+        with atomic(self._lists) as temporary, new_file(temporary) as file:
             file["made_from"] = json.dumps(self.made_from)  # an attribute ends at 64 kB
             for name in ("object_id", "neighbour_id", "similarity"):
                 file[name] = getattr(result, name)
