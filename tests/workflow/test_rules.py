@@ -18,14 +18,18 @@ def _taken(stage, monkeypatch):
     given = []
     module = importlib.import_module(f"pipeline.stages.{stage}")
 
-    def door(name, run, argv, *, inputs=(), outputs=(), values=()):
+    def door(name, run, argv, *, inputs=(), outputs=(), values=(), network=False, resumes=False):
         assert name == stage
-        given.extend([*inputs, *outputs, *values])
+        # Where it runs is said to every stage with a network, how long to every one that stops in time.
+        given.extend([*inputs, *outputs, *values, *["device"] * network, *["time_limit"] * resumes])
 
+    text = (STAGES / f"{stage}.py").read_text()
+    stops = "job.dataset(" in text or "allocation.ending" in text
     monkeypatch.setattr(module, "door", door)
     module.main([])
     options = {"--" + name.rstrip("+*?").replace("_", "-"): name[-1] not in "*?" for name in given}
-    return {name for name, needed in options.items() if needed} | {"--work"}, set(options) | COMMON
+    allowed = set(options) | COMMON | ({"--time-limit"} if stops else set())
+    return {name for name, needed in options.items() if needed} | {"--work"}, allowed
 
 
 def _passed(root, stage):

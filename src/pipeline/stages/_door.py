@@ -209,7 +209,7 @@ def _name(argument: str) -> str:
     return argument.rstrip("+*?")
 
 
-def _parser(stage: str, inputs, outputs, values) -> argparse.ArgumentParser:
+def _parser(stage: str, inputs, outputs, values, network: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m pipeline.stages.{stage}", allow_abbrev=False)
     for argument in inputs:
         option = "--" + _name(argument).replace("_", "-")
@@ -228,7 +228,9 @@ def _parser(stage: str, inputs, outputs, values) -> argparse.ArgumentParser:
     parser.add_argument("--settings", default="{}", help="JSON of the stage's own sections")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and locks")
     parser.add_argument("--log", type=Path, default=None, help="file for the log (default: standard error)")
-    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto", help="where networks run")
+    if network:
+        choices = ("auto", "cuda", "cpu")
+        parser.add_argument("--device", choices=choices, default="auto", help="where the network runs")
     parser.add_argument("--time-limit", type=float, default=None, help="minutes that the scheduler gives this job")
     parser.add_argument("--also", nargs="*", default=[], help="modules imported by name, such as models.shielded")
     return parser
@@ -292,7 +294,7 @@ def door(
     resumes : bool
         When it is asked to end it does so between two steps, with a checkpoint (`job.allocation.ending`).
     """
-    arguments = _parser(stage, inputs, outputs, values).parse_args(argv)
+    arguments = _parser(stage, inputs, outputs, values, network).parse_args(argv)
     first = launch.find().rank == 0
     begin = time.monotonic()
     log = None
