@@ -35,16 +35,16 @@ class Slurm:
 
     def jobs(self, since: int = 0) -> list[dict[str, str]]:
         """What the accounting knows of jobs with a number above `since`: one row for each start of a job, in order."""
-        columns = "JobIDRaw,JobName,Account,QOS,State,NodeList,ReqTRES,AllocTRES,Comment,Timelimit,Start"
+        columns = "JobID,JobName,Account,QOS,State,NodeList,ReqTRES,AllocTRES,Comment,Timelimit,Start"
         done = subprocess.run(
             ["sacct", "-X", "-D", "-P", "-n", "-o", columns], capture_output=True, text=True, check=True, timeout=60
         )
         rows = [dict(zip(columns.split(","), line.split("|"), strict=True)) for line in done.stdout.splitlines()]
-        return [row for row in rows if int(row["JobIDRaw"]) > since]
+        return [row for row in rows if int(row["JobID"]) > since]
 
     def last(self) -> int:
         """The largest number of a job so far."""
-        return max((int(row["JobIDRaw"]) for row in self.jobs()), default=0)
+        return max((int(row["JobID"]) for row in self.jobs()), default=0)
 
     def queue(self) -> list[tuple[str, str, str]]:
         """What is in the queue: (number, state, node)."""

@@ -52,7 +52,7 @@ def test_a_batch_that_fails_is_tried_again_and_named(idle, finished):
     done = finished.call("--profile", "slurm", "--forcerun", "score_finder", "--until", "score_finder")
     assert done.returncode != 0
     rows = [row for row in idle.jobs(first) if "score_finder" in row["Comment"]]
-    assert [row["State"] for row in rows] == ["FAILED", "FAILED"] and len({row["JobIDRaw"] for row in rows}) == 2
+    assert [row["State"] for row in rows] == ["FAILED", "FAILED"] and len({row["JobID"] for row in rows}) == 2
     memory = [int(re.search(r"mem=(\d+)M", row["ReqTRES"])[1]) for row in rows]
     assert memory[1] == 2 * memory[0]
     # Which batch, which file, and what to do.
@@ -167,7 +167,7 @@ def test_a_training_that_loses_its_node_and_runs_out_of_time_ends_like_an_undist
     ended(running, disturbed, 900)
     idle.script("start-node", node)
     starts = [row for row in idle.jobs(first) if "pretrain" in row["Comment"]]
-    assert len({row["JobIDRaw"] for row in starts}) == 1, "a requeue keeps the job"
+    assert len({row["JobID"] for row in starts}) == 1, "a requeue keeps the job"
     states = [row["State"] for row in starts]
     assert states[-1] == "COMPLETED" and "NODE_FAIL" in states and states.count("REQUEUED") >= 2, states
     assert starts[1]["NodeList"] != node
