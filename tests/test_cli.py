@@ -52,4 +52,5 @@ def test_check_removes_the_manifest_of_an_altered_shard(tmp_path):
         file.write(b"x")
     done = _call(tmp_path, "check", "mine")
     assert "b2-s.h5: its content" in done.stdout and "1 removed: run snakemake again" in done.stdout
+    assert done.stdout.rstrip().endswith("results/mine/images/scores/b2.json")
     assert (folder / "b1.json").exists() and not (folder / "b2.json").exists() and (folder / "b2-s.h5").exists()

@@ -117,11 +117,11 @@ def search(
 
 @app.command()
 def check(run: Annotated[str, typer.Argument(help="name of a run")]):
-    """Find shards that are missing or altered; remove their manifest, so that the next run makes them again."""
+    """Find shards that are missing or altered; remove their manifest, so that a run that needs them makes them again."""
     from pipeline.data.manifests import faults, read_manifest
 
     folder = _run_folder(run)
-    bad = 0
+    removed = []
     count = 0
     for path in sorted(folder.rglob("*.json")):
         try:
@@ -134,8 +134,10 @@ def check(run: Annotated[str, typer.Argument(help="name of a run")]):
             typer.echo(fault)
         if found:
             path.unlink()
-            bad += 1
-    typer.echo(f"{count} manifests checked, {bad} removed" + (": run snakemake again" if bad else ""))
+            removed.append(str(path))
+    typer.echo(f"{count} manifests checked, {len(removed)} removed" + (": run snakemake again" if removed else ""))
+    if removed:  # Snakemake leaves out what no job needs that runs
+        typer.echo("to have them even where no job needs them, add them to that command:\n  " + " ".join(removed))
 
 
 @app.command()
