@@ -117,7 +117,7 @@ def search(
 
 @app.command()
 def check(run: Annotated[str, typer.Argument(help="name of a run")]):
-    """Find shards that are missing or altered; remove their manifest, so that a run that needs them makes them again."""
+    """Find shards that are missing or altered; remove their manifest, so that a run that needs it makes it anew."""
     from pipeline.data.manifests import faults, read_manifest
 
     folder = _run_folder(run)
