@@ -1,5 +1,6 @@
 """What goes wrong on a cluster, done on purpose: each run then ends with the products of an undisturbed one."""
 
+import json
 import os
 import re
 import shutil
@@ -99,11 +100,20 @@ def test_snakemake_is_killed_while_a_job_runs_and_started_again(idle, new_projec
     os.killpg(first.pid, signal.SIGKILL)  # a login node that reboots: the job goes on
     first.wait()
     assert [state for _, state, _ in idle.queue()] == ["RUNNING"]
+    (lock,) = (project.folder / "work" / "tiny" / "locks").glob("simulate_survey-*.lock")
+    stage = json.loads(lock.read_text())["pid"]
+    os.kill(stage, signal.SIGSTOP)  # slow enough to be met by the second one, on any machine
     project.run("--unlock")
-    ended(project.start("--until", "simulate_survey"), project)
+    second = project.start("--until", "simulate_survey")
+    try:
+        waiting = "waiting for a job that makes the same output"
+        wait_for(lambda: waiting in project.log(log), 240, "the second job to meet the first")
+    finally:
+        os.kill(stage, signal.SIGCONT)
+    ended(second, project)
     assert idle.queue() == []
     text = project.log(log)
-    assert "waiting for a job that makes the same output" in text
+    assert waiting in text
     assert made(text) == [] and len(finished_before(text)) > 1, "the job that went on made them all"
     assert_same_survey(project, local)
 
