@@ -86,7 +86,9 @@ def test_what_does_not_fit_is_said(root, tmp_path):
     assert "a job of similarity takes" in small and "scratch" not in small
     large = "\n".join(_plan(root, tmp_path, "legacy-dr9-stein2021", 20_000_000_000).notes)
     assert "more than a user's scratch holds; ingest.compression: quantized" in large
-    assert "locks holds" in large and "a folder of ingest" in large
+    assert "a folder of ingest" in large
+    # Jobs have files of their own as well; with the batches of these settings they become too many here.
+    assert "locks holds" in "\n".join(_plan(root, tmp_path, "legacy-dr9-stein2021", 10**11).notes)
     tiny = _plan(root, tmp_path, "tiny", gpus=False)
     assert tiny.notes == [] and "- nothing" in tiny.text()
 

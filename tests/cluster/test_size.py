@@ -44,7 +44,7 @@ def test_a_list_of_shards_is_counted_brick_by_brick(paper, tmp_path):
 
 def test_a_number_of_objects_makes_shards_as_large_as_the_settings_make_them(paper, tmp_path):
     size = _size(paper, tmp_path, 1_000_000_000)
-    assert size.shards == pytest.approx(20_000, rel=0.01) and size.batches == -(-size.shards // 4)
+    assert size.shards == pytest.approx(20_000, rel=0.01) and size.batches == -(-size.shards // 25)
     assert size.bricks == 315_536  # the sky does not grow
 
 
