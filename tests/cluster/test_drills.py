@@ -168,7 +168,7 @@ def seconds_of_an_epoch(project: Project) -> float:
 
 def test_a_training_that_loses_its_node_and_runs_out_of_time_ends_like_an_undisturbed_one(idle, local, tmp_path):
     disturbed, undisturbed = (Submitting(tmp_path / name, like=local) for name in ("disturbed", "undisturbed"))
-    epochs = int(2.7 * USABLE_SECONDS / seconds_of_an_epoch(undisturbed)) + 1
+    epochs = int(3.2 * USABLE_SECONDS / seconds_of_an_epoch(undisturbed)) + 1
     for project in (disturbed, undisturbed):
         with_epochs(project, epochs)
     disturbed.resources(pretrain={"runtime": TWO_MINUTES})
