@@ -79,7 +79,7 @@ def _parser():
 def submitted(slurm, new_project):
     """A project whose run was submitted: the words of every job, and what the accounting knows of it, by comment."""
     project = new_project("submission")
-    call = ("--configfile", project.stand_in_survey(8), "--profile", "slurm")
+    call = ("--configfile", project.stand_in_survey(50), "--profile", "slurm")
     products: dict[str, list[str]] = {}
     for line in project.run(*call, "--summary").splitlines():
         if line.startswith("results/"):
