@@ -186,3 +186,25 @@ def test_requested_hours_stand_under_the_closing_table_of_a_dry_run():
     assert hours.filter(last)
     table = {line.split()[0]: line.split()[1:] for line in last.msg.splitlines()[3:]}
     assert table == {"embed": ["2", "2.0", "4.0"], "splits": ["1", "1.0", "0.0"], "total": ["3", "3.0", "4.0"]}
+
+
+@pytest.mark.parametrize("defaults", [None, {}, {"slurm_account": SimpleNamespace(raw="m1234")}])
+def test_an_account_that_the_profile_does_not_leave_to_the_environment_is_not_touched(monkeypatch, defaults):
+    monkeypatch.delenv("SLURM_ACCOUNT", raising=False)
+    monkeypatch.delenv(graph.RUN_CODE, raising=False)
+    before = dict(defaults or {})
+    graph.name_account(defaults)
+    assert (defaults or {}) == before
+
+
+def test_the_account_of_the_environment_is_named_once(monkeypatch):
+    monkeypatch.delenv(graph.RUN_CODE, raising=False)
+    monkeypatch.setenv("SLURM_ACCOUNT", "lab")
+    defaults = {"slurm_account": SimpleNamespace(raw="$SLURM_ACCOUNT")}
+    graph.name_account(defaults)
+    assert defaults == {"slurm_account": "lab"}
+    monkeypatch.delenv("SLURM_ACCOUNT")
+    with pytest.raises(PipelineError, match="export SLURM_ACCOUNT="):
+        graph.name_account({"slurm_account": SimpleNamespace(raw="$SLURM_ACCOUNT")})
+    monkeypatch.setenv(graph.RUN_CODE, "in a job, where the variable is gone")
+    graph.name_account({"slurm_account": SimpleNamespace(raw="$SLURM_ACCOUNT")})

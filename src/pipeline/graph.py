@@ -20,6 +20,10 @@ PACKAGE = Path(__file__).parent
 # Not part of any fingerprint: settings enter by value; the others may not change a byte of a product.
 OUTSIDE = ("settings", "stages._door", "errors", "log", "graph", "learn.launch", "cli")
 RUN_CODE = "SKYSIEVE_RUN_CODE"
+# Set within a job that the scheduler runs for one rule: an allocation that a user holds, in which many rules run, is
+# not a stage's to give back.
+OWN_JOB = "SKYSIEVE_OWN_JOB"
+ACCOUNT = "SLURM_ACCOUNT"
 # Settings that change no byte of a product; the digest in the headers of products leaves them out.
 EXECUTION = ("shards_per_job", "workers", "checkpoint_seconds", "device")
 
@@ -357,6 +361,41 @@ def grouped(rows: list[Row], key: str) -> dict:
 def rows_json(rows: list[Row]) -> str:
     """Return rows as JSON for a stage's `--rows`."""
     return json.dumps([vars(row) for row in rows], sort_keys=True, separators=(",", ":"))
+
+
+# --- jobs of a scheduler --------------------------------------------------------------------------------------------
+
+
+def name_account(defaults) -> None:
+    """Put the account of the environment into the default resources, where the profile leaves it to the environment.
+
+    Now, because Snakemake would leave an unset variable as it stands, and because within a job (scrontab, sbatch) the
+    executor later drops all variables whose names begin with SLURM_.
+
+    Parameters
+    ----------
+    defaults : snakemake.resources.DefaultResources or None
+
+    Raises
+    ------
+    PipelineError
+        The variable is not set.
+    """
+    account = defaults.get("slurm_account") if defaults else None
+    if getattr(account, "raw", None) != f"${ACCOUNT}" or RUN_CODE in os.environ:
+        return
+    if not os.environ.get(ACCOUNT):
+        raise PipelineError(
+            "the account that jobs are charged to is not named",
+            where="slurm_account in the profile",
+            next=f"export {ACCOUNT}=...   (on a cluster without accounts, take that line out of the profile)",
+        )
+    defaults["slurm_account"] = os.environ[ACCOUNT]
+
+
+def mark_own_job() -> None:
+    """Tell the stages of this job that it runs for their rule alone: they may put it back into the queue."""
+    os.environ[OWN_JOB] = "1"
 
 
 # --- what a dry run says --------------------------------------------------------------------------------------------

@@ -23,22 +23,13 @@ try:
     RUN = S.run
     RESULTS, WORK, IMAGES = f"results/{RUN}", f"work/{RUN}", f"results/{RUN}/images"
     ROWS = graph.shards_of(S, Path(RESULTS), workflow.overwrite_configfiles)
+    graph.name_account(workflow.resource_settings.default_resources)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 
-# Snakemake leaves an unset variable as it stands in the profile. Inside a job, SLURM's own variables are gone.
-DEFAULTS = workflow.resource_settings.default_resources
-NEEDS_ACCOUNT = DEFAULTS and DEFAULTS.get("slurm_account").raw == "$SLURM_ACCOUNT" and graph.RUN_CODE not in os.environ
-if NEEDS_ACCOUNT and not os.environ.get("SLURM_ACCOUNT"):
-    raise WorkflowError(
-        "the account that jobs are charged to is not named\n  where: slurm_account in the profile\n"
-        "  next: export SLURM_ACCOUNT=...   (on a cluster without accounts, take that line out of the profile)"
-    )
-if NEEDS_ACCOUNT:
-    # Now, because within a job (scrontab, sbatch) the executor then drops all variables whose names begin with SLURM_.
-    DEFAULTS["slurm_account"] = os.environ["SLURM_ACCOUNT"]
-
 logger.addFilter(graph.RequestedHours())
+if workflow.remote_exec:
+    graph.mark_own_job()
 
 SIMULATED = S.survey.kind == "simulated"
 TRANCHES = sorted({row.tranche for row in ROWS})
@@ -51,11 +42,6 @@ SURVEY = S.survey.model_copy(update={"tranches": 1}) if SIMULATED else S.survey
 # GPUs that a job asks for where a network runs. A machine that has none needs no other setting: they are counted only
 # where a limit is given (`--resources gpu=1`, or a scheduler).
 GPU = 1
-
-
-# Within a job that the scheduler runs for one rule, a stage may put that job back into the queue.
-if workflow.remote_exec:
-    os.environ["SKYSIEVE_OWN_JOB"] = "1"
 
 
 def memory(megabytes):

@@ -51,6 +51,7 @@ rule pretrain:
     log: f"{WORK}/logs/pretrain/{{encoder}}.log",
     threads: max([S.encoders[name].training.threads for name in TRAINED], default=1)
     resources:
+        device=S.device,
         launcher="",
         gpu=GPU,
         mem_mb=memory(6000),
@@ -61,7 +62,7 @@ rule pretrain:
         " --splits {input.splits:q} --augmentation {input.augmentation:q} --weights {output.weights:q}"
         " --history {output.history:q} --name {wildcards.encoder}"
         " --settings {params.settings:q} --work {params.work} --log {log:q}"
-        " --device {S.device} --time-limit {resources.runtime}"
+        " --device {resources.device} --time-limit {resources.runtime}"
 
 
 rule init_encoder:
@@ -83,6 +84,7 @@ rule init_encoder:
         ),
     log: f"{WORK}/logs/init_encoder/{{encoder}}.log",
     resources:
+        device=S.device,
         mem_mb=memory(4000),
         runtime=240,
     conda: ENVIRONMENT
@@ -90,7 +92,7 @@ rule init_encoder:
         "python -m pipeline.stages.init_encoder --images {input.images:q} --catalogue {input.catalogue:q}"
         " --splits {input.splits:q} --weights {output.weights:q} --history {output.history:q}"
         " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
-        " --device {S.device}"
+        " --device {resources.device}"
 
 
 rule import_encoder:
@@ -127,6 +129,7 @@ rule embed:
     log: f"{WORK}/logs/embed/{{encoder}}-{{batch}}.log",
     threads: S.embed.threads
     resources:
+        device=S.device,
         launcher="",
         gpu=GPU,
         mem_mb=memory(4000),
@@ -135,7 +138,7 @@ rule embed:
     shell:
         "{resources.launcher} python -m pipeline.stages.embed --images {input.images:q} --weights {input.weights:q} --out {output:q}"
         " --name {wildcards.encoder} --settings {params.settings:q} --work {params.work} --log {log:q}"
-        " --device {S.device} --time-limit {resources.runtime}"
+        " --device {resources.device} --time-limit {resources.runtime}"
 
 
 rule import_embeddings:

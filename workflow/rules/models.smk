@@ -82,6 +82,7 @@ rule train_finder:
     log: f"{WORK}/logs/train_finder/{{round}}-{{model}}.log",
     threads: max([S.models[name].training.threads for name in FINDERS], default=1)
     resources:
+        device=S.device,
         launcher="",
         gpu=GPU,
         mem_mb=memory(6000),
@@ -91,7 +92,7 @@ rule train_finder:
         "{resources.launcher} python -m pipeline.stages.train_finder --images {input.images:q} --sample {input.sample:q}"
         " --augmentation {input.augmentation:q} --weights {output.weights:q} --history {output.history:q}"
         " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
-        " --device {S.device} --time-limit {resources.runtime}"
+        " --device {resources.device} --time-limit {resources.runtime}"
 
 
 rule score_finder:
@@ -110,6 +111,7 @@ rule score_finder:
     log: f"{WORK}/logs/score_finder/{{round}}-{{model}}-{{batch}}.log",
     threads: max([S.models[name].score_threads for name in FINDERS], default=1)
     resources:
+        device=S.device,
         launcher="",
         gpu=GPU,
         mem_mb=memory(4000),
@@ -118,7 +120,7 @@ rule score_finder:
     shell:
         "{resources.launcher} python -m pipeline.stages.score_finder --images {input.images:q} --weights {input.weights:q} --out {output:q}"
         " --name {wildcards.model} --settings {params.settings:q} --also {params.network} --work {params.work} --log {log:q}"
-        " --device {S.device} --time-limit {resources.runtime}"
+        " --device {resources.device} --time-limit {resources.runtime}"
 
 
 rule import_scores:

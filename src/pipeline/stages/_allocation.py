@@ -7,10 +7,8 @@ import subprocess
 import time
 
 from pipeline.errors import PipelineError
+from pipeline.graph import OWN_JOB
 
-# Set by the Snakefile within a job that the scheduler runs for one rule: an allocation that a user holds, in which
-# many rules run, is not a stage's to give back.
-OWN_JOB = "SKYSIEVE_OWN_JOB"
 # Kept for the last checkpoint and for the scheduler to answer: a tenth of the limit, within these bounds, in seconds.
 LEAST_MARGIN, LARGEST_MARGIN = 20.0, 120.0
 # How long to wait for the end that a requeue brings: the scheduler's signal, and its second one.

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import PipelineError
+from pipeline.graph import OWN_JOB
 from pipeline.log import Log
-from pipeline.stages._allocation import OWN_JOB
 
 POLL_SECONDS = 1.0
 
