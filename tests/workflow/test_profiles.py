@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))
 # What rules may ask for in words that every site understands; profiles/README.md lists them.
-PORTABLE = {"gpu", "cpus_per_gpu", "mem_mb", "runtime", "nodes", "tasks", "launcher"}
+PORTABLE = {"gpu", "cpus_per_gpu", "mem_mb", "runtime", "nodes", "tasks", "launcher", "device"}
 
 
 def content(name: str) -> dict:
