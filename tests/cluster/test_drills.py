@@ -166,7 +166,8 @@ def stage_at_work(project: Project, seen: set[int]) -> int | None:
     (lock,) = (project.folder / "work" / "tiny" / "locks").glob("pretrain-*.lock")
     process = json.loads(lock.read_text() or "{}").get("pid")
     training = "training [" in project.log("pretrain/moco.log")
-    return process if process not in seen and training and psutil.pid_exists(process) else None
+    fresh = process is not None and process not in seen and psutil.pid_exists(process)
+    return process if fresh and training else None
 
 
 def test_a_training_that_loses_its_node_and_runs_out_of_time_ends_like_an_undisturbed_one(idle, local, tmp_path):
