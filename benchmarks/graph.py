@@ -5,7 +5,8 @@
 Rows: `dry_run_<n>` (`snakemake -n` on a list of n shards in the graph of config/legacy-dr9-stein2021.yaml, with its
 `shards_per_job` or another), `noop_20000` (the same when stand-ins of all products are there and recorded as fresh),
 `submit_per_minute` (jobs that Snakemake hands to the SLURM of this machine; held, so that they cost it nothing),
-`slurm_overhead` (the accounting's time of a job beyond the stage's own; median over the first jobs of the tiny run).
+`slurm_overhead` (the accounting's time of a job beyond the stage's own; median over the first jobs of the tiny run,
+one at a time).
 `limit` is the processor time of the same call, or for `slurm_overhead` of what it consists of: two starts of Snakemake
 and one of a stage. The seconds would be that on an idle machine.
 Sheets of people are there, so that the release is part of the graph. The last two rows need root and
@@ -192,7 +193,8 @@ def overhead_row() -> dict:
         folder = Path(scratch)
         environment = {**clone(folder), "SLURM_ACCOUNT": "lab"}
         environment.pop("SKYSIEVE_RUN_CODE", None)
-        quick = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "10"]
+        # One job at a time: all virtual nodes share the cores of this machine.
+        quick = ["--jobs", "1", "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "10"]
         until = ["labels", "list_shards", "splits", "write_settings"]
         call = [SNAKEMAKE, "--configfile", config, "--profile", "slurm", *quick, "--until", *until]
         done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
