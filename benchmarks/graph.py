@@ -27,12 +27,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
+import stand_ins
 from road import ROOT, SNAKEMAKE, clone
+from stand_ins import CONFIG
 
-from pipeline.graph import into_batches, shards_text
-
-CONFIG = "config/legacy-dr9-stein2021.yaml"
 DRY_RUN_GOALS = {77: 5.0, 2000: 10.0, 20000: 30.0}
 MEMORY_GOAL_MB = 400
 OVERHEAD_GOAL = 10.0
@@ -45,28 +43,9 @@ NAMES = [*(f"dry_run_{number}" for number in DRY_RUN_GOALS), "noop_20000", "subm
 
 def _survey(folder: Path, number: int, shards_per_job: int | None) -> dict[str, str]:
     """Copy the project and write stand-ins of what the graph of `CONFIG` reads; return the environment of its calls."""
-    environment = clone(folder)
-    settings = yaml.safe_load((folder / CONFIG).read_text())
-    if shards_per_job:
-        settings["ingest"]["shards_per_job"] = shards_per_job
-        (folder / CONFIG).write_text(yaml.safe_dump(settings, sort_keys=False))
-    bricks = ",".join(f"{brick:04d}p{brick % 600:03d}" for brick in range(settings["survey"]["bricks_per_shard"]))
-    shards = []
-    for index in range(number):
-        region = ("south", "north")[index % 4 == 3]
-        sources = f"sweep={region}/sweep/9.0/sweep-{index % 360:03d}p000-{index % 360:03d}p005.fits;bricks={bricks}"
-        shards.append((f"{region}-{index:05d}", "images", 1, sources, region))
-    run, labels = settings["run"], settings["labels"]
-    rows = into_batches(shards, settings["ingest"]["shards_per_job"])
-    files = {f"results/{run}/shards.tsv": shards_text(rows), labels["visibility"]: ""}
-    files |= {known["path"]: "ra,dec,name\n" for known in labels["lists"]}
-    for place, round_ in enumerate(settings["grading"]["rounds"], 1):
-        files |= {f"grades/{run}/round-{place}/{grader['name']}.csv": "" for grader in round_["graders"]}
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    environment = clone(folder) | stand_ins.write(folder, number, shards_per_job)
     environment.pop("SKYSIEVE_RUN_CODE", None)
-    return {**environment, "LEGACYSURVEY_DIR": str(folder / "dr9"), "SLURM_ACCOUNT": "lab", "OMP_NUM_THREADS": "1"}
+    return {**environment, "OMP_NUM_THREADS": "1"}
 
 
 def _call(folder: Path, environment: dict[str, str], *words: str) -> tuple[float, float, float, str]:

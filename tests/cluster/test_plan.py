@@ -81,6 +81,14 @@ def test_sums_and_texts_agree(root, tmp_path):
         assert f"{rate['name']} " in text
 
 
+def test_nodes_are_those_that_the_jobs_of_a_rule_fill_at_once(root, tmp_path):
+    plan = _plan(root, tmp_path, "legacy-dr9-stein2021", 42_000_000)
+    jobs = {row.rule: row.jobs for row in plan.rows}
+    assert plan.nodes["embed"] == -(-jobs["embed"] // 4) > 1  # four GPUs a node
+    assert plan.nodes["ingest"] == 1 == plan.nodes["similarity"]
+    assert plan.plain()["nodes"] == plan.nodes["embed"]
+
+
 def test_what_does_not_fit_is_said(root, tmp_path):
     small = "\n".join(_plan(root, tmp_path, "legacy-dr9-stein2021").notes)
     assert "a job of similarity takes" in small and "scratch" not in small

@@ -66,7 +66,6 @@ def main(target: str) -> None:
     made = {"moco": moco(ranks, images), "finder": finder(ranks, images)}
     if world.rank == 0:
         torch.save(made, target)
-    launch.leave()
 
 
 if __name__ == "__main__":

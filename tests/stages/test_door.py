@@ -173,3 +173,36 @@ def test_sigterm_leaves_no_temporary_file(tmp_path):
     assert stage.wait(timeout=20) == 130 and time.monotonic() - begin < 20
     stage.stdout.close()
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["log.txt", "work"]
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_batch_stops_between_two_shards_when_this_rank_or_another_has_to(tmp_path, mine):
+    made = []
+
+    class Two(_door.launch.World):
+        """Rank 0 of two, whose other one is asked to end when this one is not."""
+
+        def any(self, flag):
+            assert flag == mine
+            return True
+
+        def wait(self):
+            pass
+
+    def run(job):
+        job.world = Two(0, 2, 0, "PMI")
+
+        def make(shard, targets):
+            targets["out"].write_text("x")
+            made.append(shard)
+            if mine:
+                job.allocation.ask(signal.SIGUSR1, None)
+            return 1
+
+        entries = [(name, [job.paths["source"]]) for name in ("s0", "s1", "s2", "s3")]
+        job.dataset(outputs={"out": (job.out["out"], ".txt")}, entries=entries, make=make)
+
+    assert _call(tmp_path, run) == 130
+    assert made == (["s0"] if mine else ["s0", "s2"])  # of every second one
+    assert not (tmp_path / "results" / "r" / "set" / "b1.json").exists()
+    assert "what is done is kept" in (tmp_path / "log.txt").read_text()

@@ -158,3 +158,21 @@ def test_a_rank_that_fails_ends_all(encoders, monkeypatch):
     finally:
         shard.write_bytes(content)
     assert done.returncode != 0 and not bad.exists()
+
+
+def test_ranks_that_mpi_does_not_join_say_so_and_do_nothing(encoders, monkeypatch):
+    words = [
+        word.replace("embeddings/moco", "embeddings/apart")
+        for word in arguments(monkeypatch, test_encoders, "embed", encoders.embed)
+    ]
+    ranks = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.stages.embed", *words],
+        env={**os.environ, "PYTHONWARNINGS": "default", **ranks},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 2 and "1 in MPI, 2 started" in done.stderr and "Traceback" not in done.stderr
+    assert not (encoders.images / "embeddings/apart/t1-b0000.json").exists()

@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import stand_ins
 import yaml
-
-from pipeline import graph
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -79,25 +78,8 @@ class Project:
 
         The graph of these settings then resolves, down to the release; there are no data behind it.
         """
-        name = "config/legacy-dr9-stein2021.yaml"
-        settings = yaml.safe_load((self.folder / name).read_text())
-        run, labels = settings["run"], settings["labels"]
-        bricks = ",".join(f"{brick:04d}p000" for brick in range(settings["survey"]["bricks_per_shard"]))
-        shards = []
-        for index in range(number):
-            region = ("south", "north")[index % 4 == 3]
-            sources = f"sweep={region}/sweep/9.0/sweep-{index:05d}.fits;bricks={bricks}"
-            shards.append((f"{region}-{index:05d}", "images", 1, sources, region))
-        rows = graph.into_batches(shards, settings["ingest"]["shards_per_job"])
-        files = {f"results/{run}/shards.tsv": graph.shards_text(rows), labels["visibility"]: ""}
-        files |= {known["path"]: "ra,dec,name\n" for known in labels["lists"]}
-        for place, round_ in enumerate(settings["grading"]["rounds"], 1):
-            files |= {f"grades/{run}/round-{place}/{grader['name']}.csv": "" for grader in round_["graders"]}
-        for path, text in files.items():
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / path).write_text(text)
-        self.environment |= {"LEGACYSURVEY_DIR": str(self.folder / "dr9"), "SLURM_ACCOUNT": "lab"}
-        return name
+        self.environment |= stand_ins.write(self.folder, number)
+        return stand_ins.CONFIG
 
     def edit(self, name: str, change) -> "Edit":
         """Change a file within a `with` block."""

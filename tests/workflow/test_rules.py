@@ -53,3 +53,13 @@ def test_a_rule_passes_what_its_stage_takes(root, stage, monkeypatch):
 def test_a_rule_passes_settings_to_a_stage_that_reads_them(root, stage):
     reads = "job.settings" in (STAGES / f"{stage}.py").read_text()
     assert reads == ("--settings" in _passed(root, stage))
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_rule_whose_network_may_need_a_gpu_asks_for_one(root, stage):
+    text = "\n".join(path.read_text() for path in sorted((root / "workflow" / "rules").glob("*.smk")))
+    block = re.search(rf"^( *)rule {stage}:\n((?:\1 +.*\n|\n)+)", text, re.M).group(2)
+    slurm = (root / "profiles" / "slurm" / "config.yaml").read_text()
+    asks = "--device" in block
+    assert ("gpu=GPU" in block) == asks
+    assert (f"  {stage}: {{constraint: gpu" in slurm) == asks

@@ -84,6 +84,7 @@ rule init_encoder:
         ),
     log: f"{WORK}/logs/init_encoder/{{encoder}}.log",
     resources:
+        gpu=GPU,
         device=S.device,
         mem_mb=memory(4000),
         runtime=240,

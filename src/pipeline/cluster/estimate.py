@@ -32,6 +32,8 @@ class Row:
     ----------
     rule : str
     jobs : int
+    threads : int
+        Cores of a job.
     gpu_hours, core_hours : float
         A job with a GPU counts there alone; its cores come with the GPU.
     network_hours : float
@@ -48,6 +50,7 @@ class Row:
 
     rule: str
     jobs: int
+    threads: int
     gpu_hours: float
     core_hours: float
     network_hours: float
@@ -117,6 +120,7 @@ class _Run:
             Row(
                 rule=rule,
                 jobs=jobs,
+                threads=threads,
                 gpu_hours=0.0 if gpu is None else wall / 3600,
                 core_hours=(seconds + start) / 3600 if gpu is None else 0.0,
                 network_hours=network / 3600,
@@ -228,8 +232,8 @@ def _encoders(run: _Run) -> None:
         run.add("pretrain", 1, **spent, threads=plan.threads, read=images * run.image)
     for encoder in run.encoders("untrained").values():
         key, (cost, _) = encoder_key(encoder.network), encoder_cost(encoder.network, encoder.view.pixels)
-        seconds = sampled * cost / rates.of_network("forward", key)
-        run.add("init_encoder", 1, seconds, threads=encoder.threads, read=sampled * run.image)
+        spent = run.of_network("forward", key, sampled * cost, sampled, 1)
+        run.add("init_encoder", 1, **spent, threads=encoder.threads, read=sampled * run.image)
     run.add("import_encoder", len(run.encoders("published_weights")))
     dimensions = []
     networks = run.encoders("moco", "untrained", "published_weights")

@@ -1,5 +1,6 @@
 """The estimate of a run for people and for programs: a table, its inputs with their sources, what will not fit."""
 
+import math
 from dataclasses import asdict, dataclass
 
 from pipeline.cluster.estimate import Row, estimate
@@ -9,7 +10,7 @@ from pipeline.settings.run import RunSettings
 
 DAY = 24.0
 FOLDER_LIMIT = 100_000
-HEADS = ("rule", "jobs", "GPU h", "core h", "node-hours", "longest h", "read", "written", "files")
+HEADS = ("rule", "jobs", "nodes", "GPU h", "core h", "node-hours", "longest h", "read", "written", "files")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Plan:
     run : str
     size : Size
     rows : list of Row
+    nodes : dict
+        rule -> nodes that its jobs fill when all of them run at once.
     node_hours : dict
         rule -> hours of whole nodes.
     inputs : list of Rate
@@ -34,6 +37,7 @@ class Plan:
     run: str
     size: Size
     rows: list[Row]
+    nodes: dict[str, int]
     node_hours: dict[str, float]
     inputs: list[Rate]
     about: str
@@ -41,13 +45,16 @@ class Plan:
 
     def plain(self) -> dict:
         """Return JSON-ready values."""
-        rows = [asdict(row) | {"node_hours": self.node_hours[row.rule]} for row in self.rows]
+        rows = [
+            asdict(row) | {"nodes": self.nodes[row.rule], "node_hours": self.node_hours[row.rule]} for row in self.rows
+        ]
         total = {name: sum(row[name] for row in rows) for name in TOTALS}
         return {
             "run": self.run,
             "size": asdict(self.size),
             "rules": rows,
             "total": total,
+            "nodes": max(self.nodes.values()),  # no sum: rules follow one another
             "about": self.about,
             "inputs": [asdict(rate) for rate in self.inputs],
             "notes": self.notes,
@@ -57,10 +64,12 @@ class Plan:
         """Return the table as texts: heads, a line a rule, the total."""
         plain = self.plain()
         lines = [list(HEADS)]
-        for row in [*plain["rules"], {"rule": "total", "longest_hours": None, **plain["total"]}]:
+        total = {"rule": "total", "longest_hours": None, "nodes": plain["nodes"], **plain["total"]}
+        for row in [*plain["rules"], total]:
             hours = (row["gpu_hours"], row["core_hours"], row["node_hours"], row["longest_hours"])
             amounts = [amount(row[name]) for name in ("read", "written")]
-            lines.append([row["rule"], f"{row['jobs']:,}", *map(hour, hours), *amounts, f"{row['files']:,}"])
+            jobs, nodes, files = (f"{row[name]:,}" for name in ("jobs", "nodes", "files"))
+            lines.append([row["rule"], jobs, nodes, *map(hour, hours), *amounts, files])
         return lines
 
     def text(self) -> str:
@@ -90,6 +99,7 @@ class Plan:
 
 
 SUMS = ("jobs", "gpu_hours", "core_hours", "network_hours", "read", "written", "files")
+LARGEST = ("threads", "longest_hours", "folder")
 TOTALS = ("jobs", "gpu_hours", "core_hours", "node_hours", "read", "written", "files")
 
 
@@ -97,10 +107,13 @@ def make(settings: RunSettings, size: Size, rates: Rates, gpus: bool) -> Plan:
     """Return the plan of a run of a size."""
     rows = _joined(estimate(settings, size, rates, gpus))
     per_gpu, per_core = rates.get("node_gpus"), rates.get("node_cores")
-    nodes = {row.rule: row.gpu_hours / per_gpu + row.core_hours / per_core for row in rows}
+    hours = {row.rule: row.gpu_hours / per_gpu + row.core_hours / per_core for row in rows}
+    nodes = {
+        row.rule: math.ceil(row.jobs / per_gpu if row.gpu_hours else row.jobs * row.threads / per_core) for row in rows
+    }
     notes = _notes(settings, size, rates, rows)
     inputs = sorted(rates.used.values(), key=lambda rate: rate.name)
-    return Plan(settings.run, size, rows, nodes, inputs, rates.about, notes)
+    return Plan(settings.run, size, rows, nodes, hours, inputs, rates.about, notes)
 
 
 def _joined(rows: list[Row]) -> list[Row]:
@@ -110,7 +123,7 @@ def _joined(rows: list[Row]) -> list[Row]:
         other = found.get(row.rule)
         if other:
             both = {name: getattr(row, name) + getattr(other, name) for name in SUMS}
-            both |= {name: max(getattr(row, name), getattr(other, name)) for name in ("longest_hours", "folder")}
+            both |= {name: max(getattr(row, name), getattr(other, name)) for name in LARGEST}
             row = Row(rule=row.rule, **both)
         found[row.rule] = row
     return list(found.values())

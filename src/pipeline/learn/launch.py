@@ -5,6 +5,8 @@ process. Stages that deal files to ranks talk through MPI; training talks throug
 ranks exchange through MPI, so that no port and no node has to be named.
 """
 
+import atexit
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -89,6 +91,10 @@ class World:
         """Return the value of rank 0 on every rank."""
         return value if self.size == 1 else self.communicator.bcast(value)
 
+    def any(self, flag: bool) -> bool:
+        """Tell whether any rank says yes."""
+        return flag if self.size == 1 else any(self.communicator.allgather(flag))
+
     def wait(self) -> None:
         """Wait until every rank has come here."""
         if self.size > 1 and self.launcher != "torchrun":
@@ -97,7 +103,8 @@ class World:
     def abort(self, status: int) -> None:
         """End all ranks: one that fails would leave the others waiting for ever."""
         if self.size > 1 and self.launcher != "torchrun":  # torchrun ends the others itself
-            self.communicator.Abort(status)
+            with contextlib.suppress(PipelineError):  # without MPI none of them waits for another
+                self.communicator.Abort(status)
 
 
 def find(environment: Mapping[str, str] = os.environ) -> World:
@@ -113,9 +120,10 @@ def find(environment: Mapping[str, str] = os.environ) -> World:
 
 
 def join(world: World, backend: str) -> None:
-    """Connect the ranks for torch.distributed; `backend` is "nccl" (GPUs) or "gloo" (CPUs)."""
+    """Connect the ranks for torch.distributed until they end; `backend` is "nccl" (GPUs) or "gloo" (CPUs)."""
     import torch.distributed as dist
 
+    atexit.register(dist.destroy_process_group)
     if world.launcher == "torchrun":
         dist.init_process_group(backend)
         return
@@ -129,11 +137,3 @@ def join(world: World, backend: str) -> None:
         port = world.communicator.bcast(free.getsockname()[1])
     store = dist.TCPStore(host, port, world.size, is_master=world.rank == 0)
     dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size)
-
-
-def leave() -> None:
-    """End what `join` began."""
-    import torch.distributed as dist
-
-    if dist.is_initialized():
-        dist.destroy_process_group()

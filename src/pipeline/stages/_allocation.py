@@ -31,9 +31,9 @@ class Allocation:
         self._pid = os.getpid()
         self.deadline = None
         if self.job and limit_minutes:
-            limit = 60.0 * limit_minutes
+            limit, left = 60.0 * limit_minutes, _seconds_left(self.job)
             margin = min(max(limit / 10, LEAST_MARGIN), LARGEST_MARGIN)
-            self.deadline = time.monotonic() + min(limit, _seconds_left(self.job) or limit) - margin
+            self.deadline = time.monotonic() + (limit if left is None else min(limit, left)) - margin
 
     def ask(self, signum, frame) -> None:
         """Note a signal, as its handler: the stage stops at its next step, not at once."""
@@ -64,7 +64,14 @@ class Allocation:
                 value=done.stderr.strip(),
                 next="run snakemake again: the checkpoint is kept",
             )
-        time.sleep(END_SECONDS)
+        return self.await_end()
+
+    def await_end(self) -> int:
+        """Wait for the scheduler's signal, which ends this allocation; return the exit status."""
+        signal.signal(signal.SIGTERM, self.ask)
+        end = time.monotonic() + END_SECONDS
+        while self.asked != "SIGTERM" and time.monotonic() < end:
+            time.sleep(0.2)
         return EXIT_AGAIN
 
 

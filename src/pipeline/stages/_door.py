@@ -23,7 +23,7 @@ from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, writ
 from pipeline.errors import PipelineError, Stopped
 from pipeline.learn import launch
 from pipeline.log import STOPPED, Log
-from pipeline.stages._allocation import END_SECONDS, EXIT_AGAIN, Allocation
+from pipeline.stages._allocation import EXIT_AGAIN, Allocation
 from pipeline.stages._lock import lock
 
 # A restarted Snakemake may meet a job of its killed forerunner that is about to end.
@@ -117,9 +117,10 @@ class Job:
         known = self.known_digests()
         digests: dict[Path, str] = {}
         done: list[dict[str, Entry]] = []
-        for shard, sources in self.log.progress(self.world.share(entries), unit="shards"):
+        own = self.world.share(entries)
+        for shard, sources in self.log.progress(own, unit="shards"):
             if self.allocation.ending():
-                raise Stopped(f"{len(done)} of {len(self.world.share(entries))} shards")
+                break
             for source in sources:
                 if source not in digests:
                     digests[source] = known.get(source) or sha256(source)
@@ -136,6 +137,8 @@ class Job:
                 self.log.event("finished before", shard=shard, rows=record["rows"])
             done.append({name: Entry(shard, record["rows"], record["files"][name]) for name in outputs})
             self.rows_out += record["rows"]
+        if self.world.any(len(done) < len(own)):  # all stop with one that has to: it has nothing whole to give
+            raise Stopped(f"{len(done)} of {len(own)} shards")
         done = self.world.gather(done)
         if self.world.rank:
             return
@@ -295,7 +298,6 @@ def door(
         When it is asked to end it does so between two steps, with a checkpoint (`job.allocation.ending`).
     """
     arguments = _parser(stage, inputs, outputs, values, network).parse_args(argv)
-    first = launch.find().rank == 0
     begin = time.monotonic()
     log = None
     try:
@@ -311,6 +313,7 @@ def door(
         _begin(job, arguments, network)
         graph.check_code(job.fingerprint)
         _check_inputs(job)
+        first = job.world.rank == 0
         with lock(job.work / "locks" / f"{job.key}.lock", log, LOCK_WAIT_SECONDS) if first else nullcontext():
             for target in job.out.values() if first else ():
                 remove_stale_temporaries(target)
@@ -332,7 +335,7 @@ def door(
         seconds = time.monotonic() - begin
         rate = f"{job.rows_out / max(seconds, 1e-9):.4g}/s"
         log.event("end", status=status, rows_in=job.rows_in, rows_out=job.rows_out, seconds=f"{seconds:.2f}", rate=rate)
-        if status == 0 and first:
+        if status == 0 and job.world.rank == 0:
             _provenance(job, seconds)
         log.close()
         if status not in (0, EXIT_AGAIN):
@@ -365,8 +368,7 @@ def _again(job: Job, stopped: Stopped) -> int:
     if not job.allocation.job or job.allocation.asked == "SIGTERM":
         return EXIT_INTERRUPTED
     if job.world.rank:
-        time.sleep(END_SECONDS)  # rank 0 asks; a launcher would end it with the first rank that ends
-        return EXIT_AGAIN
+        return job.allocation.await_end()  # rank 0 asks; a launcher would end it with the first rank that ends
     try:
         return job.allocation.requeue(job.log)
     except PipelineError as error:

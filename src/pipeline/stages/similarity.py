@@ -44,8 +44,10 @@ def run(job: Job) -> None:
     lists = []
     for number, task in job.log.progress(own, total=len(own), unit="blocks"):
         if job.allocation.ending():
-            raise Stopped(f"{len(lists)} of {len(own)} blocks")
+            break
         lists.append(state.block(number, lambda task=task: neighbours.run(objects, task, settings)))
+    if job.world.any(len(lists) < len(own)):
+        raise Stopped(f"{len(lists)} of {len(own)} blocks")
     lists = job.world.gather(lists)
     if job.world.rank:
         return
