@@ -5,22 +5,35 @@ snakemake --cores 2 --configfile config/NAME.yaml    another run
 snakemake -n                                         what would run, and why
 """
 
-include: "workflow/rules/common.smk"  # settings, names of files, list of shards
+include: "workflow/rules/common.smk"  # settings and names
 
-include: "workflow/rules/survey.smk"  # raw files -> shards and catalogue
-include: "workflow/rules/labels.smk"  # known objects -> labels, splits, sample, leak audit
-include: "workflow/rules/encoders.smk"  # shards -> encoders -> embeddings
-include: "workflow/rules/search.smk"  # embeddings -> neighbours
-include: "workflow/rules/models.smk"  # probe and finders -> scores
-include: "workflow/rules/assess.smk"  # how good is each model
-include: "workflow/rules/grading.smk"  # ranking -> batches for people -> grades
-include: "workflow/rules/release.smk"  # grades -> catalogue, figures, report
+WAITING = None  # the round of grading that waits for people
+
+if S.survey:  # images -> lens candidates
+
+    include: "workflow/rules/images.smk"  # names of files, list of shards
+    include: "workflow/rules/survey.smk"  # raw files -> shards and catalogue
+    include: "workflow/rules/labels.smk"  # known objects -> labels, splits, sample, leak audit
+    include: "workflow/rules/encoders.smk"  # shards -> encoders -> embeddings
+    include: "workflow/rules/search.smk"  # embeddings -> neighbours
+    include: "workflow/rules/models.smk"  # probe and finders -> scores
+    include: "workflow/rules/assess.smk"  # how good is each model
+    include: "workflow/rules/grading.smk"  # ranking -> batches for people -> grades
+    include: "workflow/rules/release.smk"  # grades -> catalogue, figures, report
+
+if S.spectra:  # spectra -> redshifts
+
+    include: "workflow/rules/spectra.smk"  # names of files; raw files -> shards, catalogue, sample
+    include: "workflow/rules/redshifts.smk"  # shards -> estimators -> redshifts -> assessment, catalogue, report
+
+include: "workflow/rules/run.smk"  # settings of the run, entrance to its release
 
 
 rule all:
     default_target: True
     input:
-        rules.lenses.input,
+        rules.lenses.input if S.survey else [],
+        rules.redshifts.input if S.spectra else [],
 
 
 onstart:

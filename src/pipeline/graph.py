@@ -266,6 +266,10 @@ class Row:
     region: str
 
 
+# The halves of a run have batches of their own: shards that one of them gains rename no batch of the other.
+_BATCH_LETTERS = {"images": "b", "spectra": "s"}
+
+
 def into_batches(shards: list[tuple[str, str, int, str, str]], shards_per_job: int) -> list[Row]:
     """Deal (shard, kind, tranche, sources, region) to batches; a batch never mixes kinds or tranches."""
     rows = []
@@ -273,7 +277,8 @@ def into_batches(shards: list[tuple[str, str, int, str, str]], shards_per_job: i
     for shard, kind, tranche, sources, region in shards:
         place = count.get((kind, tranche), 0)
         count[kind, tranche] = place + 1
-        rows.append(Row(shard, kind, f"t{tranche}-b{place // shards_per_job:04d}", tranche, sources, region))
+        letter = _BATCH_LETTERS[kind]
+        rows.append(Row(shard, kind, f"t{tranche}-{letter}{place // shards_per_job:04d}", tranche, sources, region))
     return rows
 
 
@@ -342,12 +347,33 @@ def read_shards(path: Path, config_name: str) -> list[Row]:
     return rows
 
 
-def shards_of(settings, results: Path, configfiles) -> list[Row]:
-    """Return the shards of a run: derived from the settings when simulated, else read from shards.tsv."""
+def _listed(path: Path, configfiles) -> list[Row]:
+    name = str(next(iter(configfiles or []), "CONFIG"))
+    return read_shards(path, os.path.relpath(name) if os.path.isabs(name) else name)
+
+
+def image_shards(settings, results: Path, configfiles) -> list[Row]:
+    """Return the shards of the image half: derived from the settings when simulated, else read from shards.tsv."""
+    if settings.survey is None:
+        return []
     if settings.survey.kind == "simulated":
         return simulated_shards(settings.survey, settings.ingest.shards_per_job)
-    name = str(next(iter(configfiles or []), "CONFIG"))
-    return read_shards(results / "shards.tsv", os.path.relpath(name) if os.path.isabs(name) else name)
+    return _listed(results / "shards.tsv", configfiles)
+
+
+def spectrum_shards(settings, results: Path, configfiles) -> list[Row]:
+    """Return the shards of the spectra half: derived from the settings when simulated, else from spectra/shards.tsv."""
+    spectra = settings.spectra
+    if spectra is None:
+        return []
+    if spectra.survey.kind == "simulated":
+        from pipeline.simulate.spectra.layout import shards
+
+        return into_batches(
+            [(name, "spectra", tranche, sources, region) for name, tranche, sources, region in shards(spectra.survey)],
+            spectra.ingest.shards_per_job,
+        )
+    return _listed(results / "spectra" / "shards.tsv", configfiles)
 
 
 def grouped(rows: list[Row], key: str) -> dict:

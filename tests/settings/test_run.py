@@ -79,7 +79,7 @@ def test_a_missing_key_is_named(root):
 @pytest.mark.parametrize(("name", "least"), [("tiny", 24), ("demo", 100), ("study", 100)])
 def test_the_sky_has_the_cells_that_splits_need(root, name, least):
     settings = graph.load(_read(root, name))
-    rows = graph.shards_of(settings, root, [])
+    rows = graph.image_shards(settings, root, [])
     corners = {layout.corner(row.sources) for row in rows}
     survey = settings.survey
     found = [

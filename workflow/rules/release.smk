@@ -1,7 +1,7 @@
 """From grades to the published catalogue, its figures and its report; and what a whole run consists of.
 
 INPUTS   candidates and grades of the rounds, images/catalogue/, images/shards/, assessments, neighbours, histories
-OUTPUTS  release/index.html, release/lenses/{lens_candidates.{fits,ecsv,vot,parquet,reg},footprint.fits,counts.json,
+OUTPUTS  release/lenses/{lens_candidates.{fits,ecsv,vot,parquet,reg},footprint.fits,counts.json,
          figures/*.png,report.html,summary.json}
 """
 
@@ -49,6 +49,7 @@ if S.release and GRADED:
         and (name != "searches" or S.searches)
     ]
     RELEASED = [f"{RESULTS}/release/index.html"]
+    SUMMARIES.append(f"{LENSES}/summary.json")
     OF_MODELS = [f"{IMAGES}/round-{LAST}/assessment/{model}.json" for model in S.models]
     ASSESSED = {
         "table": f"{LENSES}/lens_candidates.parquet",
@@ -82,7 +83,7 @@ if S.release and GRADED:
             ),
             run=RUN,
             survey=S.survey.kind,
-            digest=short_digest(graph.payload(**graph.without_execution(S.plain()))),
+            digest=short_digest(graph.payload(**graph.without_execution(S.image_half()))),
             digest_of_code=code_digest(),
         log: f"{WORK}/logs/release_lenses.log",
         resources:
@@ -166,21 +167,6 @@ if S.release and GRADED:
             " --leak-audit {input.leak_audit:q} --figures {input.figures:q} --captions {input.captions:q}"
             " --report {output.report:q} --summary {output.summary:q} --where {params.where:q}"
             " --settings {params.settings:q} --work {params.work} --log {log:q}"
-
-    rule release_index:
-        message: "Write the entrance to the release"
-        input:
-            summaries=[f"{LENSES}/summary.json"],
-        output: f"{RESULTS}/release/index.html",
-        params:
-            *code("release_index"),
-            work=WORK,
-        log: f"{WORK}/logs/release_index.log",
-        conda: ENVIRONMENT
-        shell:
-            "python -m pipeline.stages.release_index --summaries {input.summaries:q} --out {output:q}"
-            " --work {params.work} --log {log:q}"
-
 
 rule lenses:
     message: "The lens half of the run"

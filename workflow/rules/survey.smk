@@ -1,21 +1,9 @@
 """From raw survey files to shards.
 
 INPUTS   the raw files that the settings name; for a simulated survey nothing: it writes its own
-OUTPUTS  results/<run>/settings.yaml, shards.tsv (simulated), survey/ and truth/ (simulated),
+OUTPUTS  results/<run>/shards.tsv (simulated), survey/ and truth/ (simulated),
          images/catalogue/<batch>.json, images/shards/<batch>.json
 """
-
-
-rule write_settings:
-    message: "Save the merged settings of the run"
-    output: f"{RESULTS}/settings.yaml",
-    params:
-        *code("write_settings"),
-        work=WORK,
-        settings=lambda wildcards: graph.payload(**S.plain()),
-    log: f"{WORK}/logs/write_settings.log",
-    conda: ENVIRONMENT
-    shell: "python -m pipeline.stages.write_settings --out {output:q} --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
 if SIMULATED:
@@ -59,6 +47,8 @@ if SIMULATED:
     rule simulate_survey:
         message: "Simulated survey {wildcards.batch}: sweeps, photometric redshifts, coadd bricks"
         output: f"{RESULTS}/survey/{{batch}}.json",
+        wildcard_constraints:
+            batch=r"t\d+-b\d+",
         params:
             *code("simulate_survey"),
             work=WORK,

@@ -93,7 +93,7 @@ def size_of(settings: RunSettings, results: Path, config: str, objects: int | No
     """
     survey, path = settings.survey, results / "shards.tsv"
     if objects is None and (survey.kind == "simulated" or path.is_file()):
-        rows = graph.shards_of(settings, results, [config])
+        rows = graph.image_shards(settings, results, [config])
         exact = catalogued(results)
         if survey.kind == "simulated":
             found, source = _simulated(settings), "density times area of the settings, before cuts on passes and masks"

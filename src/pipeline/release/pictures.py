@@ -98,7 +98,7 @@ def _rule_graph(settings: Path) -> str:
 def chapters_of(rules: Path, snakefile: str) -> dict[str, list[str]]:
     """Return the rules of each file of workflow/rules, in the order in which the Snakefile includes them."""
     chapters = {}
-    for name in re.findall(r'^include: "workflow/rules/(\w+)\.smk"', snakefile, re.M):
+    for name in re.findall(r'^\s*include: "workflow/rules/(\w+)\.smk"', snakefile, re.M):
         text = (rules / f"{name}.smk").read_text(encoding="utf-8")
         if members := re.findall(r"^\s*rule (\w+):", text, re.M):
             chapters[name] = members

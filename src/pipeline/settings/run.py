@@ -21,6 +21,7 @@ from pipeline.settings.release import Release
 from pipeline.settings.sample import Sample
 from pipeline.settings.searches import Search
 from pipeline.settings.similarity import Similarity
+from pipeline.settings.spectra.run import Spectra
 from pipeline.settings.splits import Splits
 from pipeline.settings.survey import Survey
 
@@ -30,30 +31,85 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 RESERVED_NAMES = ("comparison", "training_ratios", "survey", "candidates", "classes")
 
 
+# The sections of the image half, those of them that a survey of images needs, and what an absent one holds if not null.
+IMAGE_HALF = (
+    "survey",
+    "ingest",
+    "labels",
+    "splits",
+    "sample",
+    "augmentation",
+    "pretraining",
+    "encoders",
+    "embed",
+    "similarity",
+    "searches",
+    "models",
+    "calibrate",
+    "assess",
+    "rank",
+    "grading",
+    "release",
+)
+NEEDED = ("ingest", "splits", "augmentation", "pretraining", "embed", "assess")
+EMPTY = {"encoders": {}, "searches": [], "models": {}}
+
+
 class RunSettings(Section):
-    """Every setting of a run. A section that is null is switched off, with all that needs it."""
+    """Every setting of a run. A section that is null is switched off, with all that needs it.
+
+    A run has an image half (`survey` and what follows it), a spectra half (`spectra`), or both. A half of which no
+    section is given is switched off.
+    """
 
     run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     seed: Annotated[int, Field(ge=0)]
     # "cuda" fails where there is no GPU, "auto" falls back to the CPU. It changes products by rounding only.
     device: Literal["auto", "cuda", "cpu"]
-    survey: Survey
-    ingest: Ingest
+    survey: Survey | None
+    ingest: Ingest | None
     labels: Labels | None
-    splits: Splits
+    splits: Splits | None
     sample: Sample | None
-    augmentation: Augmentation
-    pretraining: Pretraining
+    augmentation: Augmentation | None
+    pretraining: Pretraining | None
     encoders: dict[Name, Encoder]
-    embed: Embed
+    embed: Embed | None
     similarity: Similarity | None
     searches: list[Search]
     models: dict[Name, Model]
     calibrate: Calibrate | None
-    assess: Assess
+    assess: Assess | None
     rank: Rank | None
     grading: Grading | None
     release: Release | None
+    spectra: Spectra | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _halves(cls, values):
+        if not isinstance(values, dict):
+            return values
+        values = {"spectra": None, **values}
+        if not set(values) & set(IMAGE_HALF):
+            values |= {name: EMPTY.get(name) for name in IMAGE_HALF}
+        return values
+
+    @model_validator(mode="after")
+    def _halves_are_whole(self):
+        if self.survey is None and self.spectra is None:
+            raise ValueError("there is neither a survey of images (survey) nor one of spectra (spectra)")
+        for name in NEEDED if self.survey else ():
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is null, which survey does not allow")
+        for name in () if self.survey else IMAGE_HALF:
+            if getattr(self, name):
+                raise ValueError(f"{name} needs a survey")
+        return self
+
+    def image_half(self) -> dict:
+        """Return the settings without those of the spectra half, JSON-ready."""
+        return {name: value for name, value in self.plain().items() if name != "spectra"}
 
     @model_validator(mode="after")
     def _names_agree(self):

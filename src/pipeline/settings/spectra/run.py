@@ -1,0 +1,7 @@
+"""Settings `spectra`: the spectra half of a run."""
+
+from pipeline.settings.base import Section
+
+
+class Spectra(Section):
+    """Section `spectra`."""
