@@ -87,6 +87,8 @@ def of_run(project: Path, run: str) -> Measured:
     jobs: dict[str, list[dict]] = {}
     for path in records:
         record = json.loads(path.read_text())
+        if _of_spectra(record):
+            continue
         jobs.setdefault(record["stage"], []).append(record)
     by_stage = {stage: (len(found), sum(job["seconds"] for job in found)) for stage, found in jobs.items()}
     rates: dict[str, float] = {}
@@ -103,6 +105,12 @@ def of_run(project: Path, run: str) -> Measured:
         rows = sum(job["rows"] for job in jobs[stage]) / number if stage in BATCHED else objects
         points[stage] = (rows, total / number)
     return Measured(run, objects, jobs["ingest"][0]["host"] if "ingest" in jobs else "", rates, points, by_stage)
+
+
+def _of_spectra(record: dict) -> bool:
+    """Whether a job belongs to the spectra half, which estimates leave out: all that it makes lies below such names."""
+    parts = {part for path in record["outputs"].values() for part in Path(path).parts}
+    return any(part == "redshifts" or part.startswith("spectra") for part in parts) or record["stage"].endswith("_spectra")
 
 
 def _image_seconds(jobs: list[dict], objects: int) -> float:

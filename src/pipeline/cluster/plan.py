@@ -130,7 +130,7 @@ def _joined(rows: list[Row]) -> list[Row]:
 
 
 def _notes(settings: RunSettings, size: Size, rates: Rates, rows: list[Row]) -> list[str]:
-    notes = []
+    notes = ["the spectra half is not part of this estimate"] if settings.spectra else []
     answers = {
         "ingest": "lower ingest.shards_per_job",
         "embed": "lower ingest.shards_per_job",

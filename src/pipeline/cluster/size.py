@@ -89,9 +89,16 @@ def size_of(settings: RunSettings, results: Path, config: str, objects: int | No
     Raises
     ------
     PipelineError
-        A survey that is neither simulated nor DR9 has no list of shards, and `objects` is not given.
+        A survey that is neither simulated nor DR9 has no list of shards, and `objects` is not given; or there is no
+        survey of images.
     """
     survey, path = settings.survey, results / "shards.tsv"
+    if survey is None:
+        raise PipelineError(
+            "the estimate knows the image half of a run alone, and this one has none",
+            where=config,
+            next=f"snakemake -n --configfile {config}: its closing table has the hours that jobs ask for",
+        )
     if objects is None and (survey.kind == "simulated" or path.is_file()):
         rows = graph.image_shards(settings, results, [config])
         exact = catalogued(results)
