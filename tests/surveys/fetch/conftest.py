@@ -1,5 +1,6 @@
 """An archive on this machine that serves files, and misbehaves when told to."""
 
+import functools
 import hashlib
 import io
 import re
@@ -190,6 +191,7 @@ def limits():
     return Limits(2, 1000.0, Patience(attempts=4, first_wait=0.01, longest_wait=0.05, longest_asked=5.0))
 
 
+@functools.cache  # the header has the time at which it was written
 def fits_file(seed: int = 0, pixels: int = 20000, checksum: bool = True) -> bytes:
     """Return a FITS file with an image and a table, `pixels` floats each."""
     values = np.random.default_rng(seed).normal(size=pixels).astype(np.float32)

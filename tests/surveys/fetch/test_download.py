@@ -254,10 +254,10 @@ def test_a_part_of_a_killed_fetch_is_continued(archive, new_fits, acts, tmp_path
 
     archive.add(FILE, body, slowly)
     (tmp_path / "list.txt").write_text(f"{archive.base}/{FILE}\n")
-    command = [sys.executable, "-m", "pipeline.cli", "fetch", str(tmp_path / "list.txt"), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "pipeline.cli", "fetch", "list.txt", "--out", "out"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])}
     part = tmp_path / "out" / f"{FILE}.part"
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -3,14 +3,16 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from pipeline.surveys.fetch.pace import Pace, Patience, retry_after
 from pipeline.surveys.fetch.parts import Part, Version, writing
 from pipeline.surveys.fetch.whole import digest_fault, fault
+
+_T = TypeVar("_T")
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _ABSENT = {404, 410}
@@ -35,14 +37,6 @@ class _Again(Exception):
     def __init__(self, why: str, wait: float = 0.0, *, connected: bool = True):
         super().__init__(why)
         self.wait, self.connected = wait, connected
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A request that began: bytes that are there already, and all of the file (None: unknown)."""
-
-    have: int
-    total: int | None
 
 
 def client(connections: int) -> httpx.Client:
@@ -89,37 +83,39 @@ class Downloader:
             The pace was stopped; the part is kept.
         """
         part = Part(target)
-        furthest = failures = 0
-        while True:
-            try:
-                self._pace.turn()
-                version = self._request(url, part)
-                self._check(part, expected)
-                with writing(target):
-                    part.finish()
-                return version
-            except _Again as again:
-                if part.size > furthest:
-                    furthest, failures = part.size, 0
-                failures += 1
-                if failures >= self._patience.attempts:
-                    kind = NotFetched if again.connected else Unreachable
-                    raise kind(f"{again} ({failures} requests without progress)") from None
-                self._pace.sleep(max(self._patience.wait(failures), again.wait))
+
+        def whole() -> Version:
+            version = self._request(url, part)
+            self._check(part, expected)
+            with writing(target):
+                part.finish()
+            return version
+
+        return self._patiently(whole, lambda: part.size)
 
     def text(self, url: str) -> str | None:
         """Return a small text file of the archive, or None where it is not there; errors as `fetch`."""
-        failures = 0
+        try:
+            return self._patiently(lambda: self._whole_text(url), lambda: 0)
+        except NotThere:
+            return None
+
+    def _whole_text(self, url: str) -> str:
+        with _transport():
+            answer = self._http.get(url)
+        self._judge(answer)
+        return answer.text
+
+    def _patiently(self, work: Callable[[], _T], held: Callable[[], int]) -> _T:
+        """Return work(), tried again as long as `held` grows or patience lasts."""
+        furthest = failures = 0
         while True:
             self._pace.turn()
             try:
-                with _transport():
-                    answer = self._http.get(url)
-                self._judge(answer)
-                return answer.text
-            except NotThere:
-                return None
+                return work()
             except _Again as again:
+                if held() > furthest:
+                    furthest, failures = held(), 0
                 failures += 1
                 if failures >= self._patience.attempts:
                     kind = NotFetched if again.connected else Unreachable
@@ -205,9 +201,9 @@ def _transport() -> Iterator[None]:
     """Turn what goes wrong between here and the archive into `_Again`."""
     try:
         yield
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+        raise NotFetched(f"{type(error).__name__}: {error}") from None
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise _Again(f"no connection: {error}", connected=False) from None
-    except httpx.TransportError as error:
-        raise _Again(f"the connection broke: {error or type(error).__name__}") from None
-    except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        raise NotFetched(f"{type(error).__name__}: {error}") from None
+    except httpx.RequestError as error:
+        raise _Again(f"the connection broke: {str(error) or type(error).__name__}") from None

@@ -63,7 +63,10 @@ def read_entries(folder: Path) -> dict[str, Entry]:
     path = folder / NAME
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, strict=True))
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+        if reader.fieldnames != _COLUMNS:
+            raise ValueError(f"columns {reader.fieldnames}")
         entries = [Entry(**{**row, "bytes": int(row["bytes"])}) for row in rows]
     except FileNotFoundError:
         return {}

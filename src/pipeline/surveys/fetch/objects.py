@@ -53,7 +53,9 @@ def _words(table: pd.DataFrame, name: str, path: Path, otherwise: Iterable[str])
     """Return a column of words that go into paths, with `otherwise` where it is empty or missing."""
     if name not in table.columns:
         return list(otherwise)
-    found = [text or other for text, other in zip(texts(table, name, path), otherwise, strict=True)]
+    # Whole numbers with gaps between them are read as floats: a RUN2D of 104 as 104.0.
+    given = (text.removesuffix(".0") for text in texts(table, name, path))
+    found = [text or other for text, other in zip(given, otherwise, strict=True)]
     for row, text in enumerate(found, 1):
         if text and not re.fullmatch(r"\w+", text):
             raise PipelineError(f"not a {name}", where=f"{path}, row {row}", value=text, allowed="letters and digits")
