@@ -181,7 +181,8 @@ def acts():
     """Return the misbehaviours by name."""
     return {
         "honest": honest, "drop": drop, "claim": claim, "status": status, "whole_always": whole_always,
-        "html_page": html_page, "etag": etag, "send": send,
+        "html_page": html_page, "etag": etag, "send": send, "hang_up": hang_up,
+        "modified": MODIFIED,
     }  # fmt: skip
 
 

@@ -152,6 +152,7 @@ def test_paths_of_urls(url, base, file):
         ("https://data.sdss.org/sas/dr17/../../etc/passwd\n", "no file below the root"),
         ("https://data.sdss.org/sas/dr17/\n", "no file below the root"),
         ("http://mirror/a.fits\n", "--base"),
+        ("# my list\nhttps://data.sdss.org/sas/dr17/\n", "no file below the root"),
         ("ra,dec\n1,2\n", "--what"),
     ],
 )
@@ -182,6 +183,9 @@ def test_rows_that_name_nothing_are_refused(tmp_path, what, text, words):
 def test_choices_are_checked():
     with pytest.raises(PipelineError, match="unknown kind"):
         Choice("spectra")
+    for bands in ("", "grx"):
+        with pytest.raises(PipelineError, match="unknown bands"):
+            Choice("legacy-bricks", bands=bands)
     for what, archive in KINDS.items():
         with pytest.raises(PipelineError, match="no such release"):
             Choice(what, "dr5")

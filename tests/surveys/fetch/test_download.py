@@ -107,6 +107,53 @@ def test_an_archive_that_asks_for_too_long_is_given_up(archive, new_fits, acts, 
     assert entry.status == FAILED and "86400 s" in entry.note and len(archive.asked(FILE)) == 1
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_part_is_continued_only_when_its_version_has_a_name(archive, new_fits, acts, tmp_path, limits, named):
+    body = new_fits()
+
+    def half(handler, body):
+        headers = {"ETag": 'W/"weak"', "Last-Modified": acts["modified"]} if named else {"ETag": 'W/"weak"'}
+        acts["send"](handler, 200, body[:50_000], headers, len(body))
+        acts["hang_up"](handler)
+
+    archive.add(FILE, body, half)
+    get(archive, tmp_path, limits)
+    second = archive.asked(FILE)[1]
+    assert second.get("If-Range") == (acts["modified"] if named else None) and ("Range" in second) == named
+    assert holds(tmp_path, body)
+
+
+def test_a_body_without_a_length_is_judged_by_its_end(archive, new_fits, acts, tmp_path, limits):
+    """As the viewer sends cutouts: in chunks, the first time without the last one."""
+    body = new_fits()
+
+    def chunks(ends):
+        def act(handler, body):
+            handler.send_response(200)
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            for start in range(0, len(body), 50_000):
+                piece = body[start : start + 50_000]
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            if ends:
+                handler.wfile.write(b"0\r\n\r\n")
+            else:
+                acts["hang_up"](handler)
+
+        return act
+
+    archive.add(FILE, body, chunks(False), chunks(True))
+    get(archive, tmp_path, limits)
+    assert holds(tmp_path, body) and len(archive.asked(FILE)) == 2
+
+
+def test_a_file_that_moved_is_followed(archive, new_fits, acts, tmp_path, limits):
+    body = new_fits()
+    archive.add(FILE, body, acts["status"](302, Location=archive.add("elsewhere.fits", body)))
+    get(archive, tmp_path, limits)
+    assert holds(tmp_path, body)
+
+
 def test_an_archive_without_ranges_begins_anew(archive, new_fits, acts, tmp_path, limits):
     body = new_fits()
     archive.add(FILE, body, acts["drop"](50_000), acts["whole_always"])

@@ -44,7 +44,7 @@ def client(connections: int) -> httpx.Client:
     return httpx.Client(
         headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        timeout=httpx.Timeout(60.0, connect=20.0, pool=None),
+        timeout=httpx.Timeout(30.0, connect=20.0, pool=None),
         follow_redirects=True,
     )
 
@@ -137,7 +137,6 @@ class Downloader:
                 self._continues(answer, known, have, version, part)
                 version = known
             else:  # the whole file: a first request, or the file changed, or the archive ignores ranges
-                have = 0
                 with writing(part.target):
                     part.begin(version)
             self._append(answer, part)
@@ -171,7 +170,9 @@ class Downloader:
         self._pace.hold(wait)
         raise _Again(f"the archive answers {status} {answer.reason_phrase}".strip(), wait)
 
-    def _continues(self, answer, known: Version | None, have: int, version: Version, part: Part) -> None:
+    def _continues(
+        self, answer: httpx.Response, known: Version | None, have: int, version: Version, part: Part
+    ) -> None:
         """Raise `_Again` unless a partial answer is the rest of the same version."""
         found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range", ""))
         same = known is not None and found is not None and int(found[1]) == have

@@ -1,6 +1,5 @@
 """From a list of objects, positions or URLs to the files that an archive holds for them."""
 
-import gzip
 import re
 from pathlib import Path, PurePosixPath
 
@@ -16,11 +15,13 @@ from pipeline.surveys.fetch.wanted import KINDS, Candidate, Choice, Wanted
 def url_lines(path: Path) -> list[str] | None:
     """Return the URLs of a file with one a line, as `wget -i` takes them; None where the file is something else."""
     try:
-        content = path.read_bytes()
-        lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8").splitlines()
+        with path.open("rb") as file:
+            if not file.read(8).lstrip().startswith((b"http", b"#")):  # tables may be large
+                return None
+        lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise PipelineError("the list does not exist", where=path) from None
-    except (UnicodeDecodeError, OSError, EOFError):
+    except UnicodeDecodeError:
         return None
     lines = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     return lines if lines and all(re.match(r"https?://\S+$", line) for line in lines) else None

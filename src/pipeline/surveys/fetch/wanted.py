@@ -79,6 +79,8 @@ class Choice:
     def __post_init__(self):
         if self.what not in KINDS:
             raise PipelineError("unknown kind of files", where="--what", value=self.what, allowed=", ".join(KINDS))
+        if not set(self.bands) <= set("griz") or not self.bands:
+            raise PipelineError("unknown bands", where="--bands", value=self.bands, allowed="some of g, r, i, z: grz")
         allowed = RELEASES[self.archive]
         if self.release is not None and self.release not in allowed:
             raise PipelineError(
