@@ -64,6 +64,51 @@ def index(config: Annotated[Path, typer.Argument(help="configuration file of a r
 
 
 @app.command()
+def fetch(
+    objects: Annotated[Path, typer.Argument(metavar="LIST", help="table of objects or positions, or URLs one a line")],
+    what: Annotated[
+        str | None,
+        typer.Option(help="sdss-spectra, desi-coadds, legacy-sweeps, legacy-bricks or legacy-cutouts; URLs need none"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder, which becomes the root of the archive's layout")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="dr16 or dr17; edr or dr1; dr8, dr9 or dr10 (default: dr16, dr1, dr9)")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="URL of the root of the release, such as a mirror's")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the URLs and fetch nothing")] = False,
+    wget: Annotated[Path | None, typer.Option(help="write the URLs to this file, for wget -i")] = None,
+    connections: Annotated[int, typer.Option(min=1, max=16, help="at once")] = 2,
+    per_second: Annotated[float, typer.Option(min=0.01, max=50, help="requests a second, of all connections")] = 4,
+    full: Annotated[bool, typer.Option("--full", help="SDSS: full spectra, not lite")] = False,
+    survey: Annotated[str | None, typer.Option(help="DESI, if not in LIST (default: main, sv3 of edr)")] = None,
+    program: Annotated[str | None, typer.Option(help="DESI, if not in LIST (default: dark)")] = None,
+    photo_z: Annotated[bool, typer.Option("--photo-z", help="sweeps: photometric redshifts, too")] = False,
+    bands: Annotated[str, typer.Option(help="of bricks and cutouts")] = "grz",
+    pixels: Annotated[int, typer.Option(min=1, max=3000, help="side of a cutout, 0.262 arcsec each")] = 152,
+):
+    """Fetch spectra, coadds, catalogues or images of a list of objects, in the archive's own layout."""
+    from pipeline.data.atomic import write_text
+    from pipeline.surveys.fetch.plan import make_plan, wget_text
+    from pipeline.surveys.fetch.report import report_lines
+    from pipeline.surveys.fetch.run import Limits
+    from pipeline.surveys.fetch.run import fetch as run_fetch
+    from pipeline.surveys.fetch.wanted import Choice
+
+    choice = Choice(what, release, base, full, survey, program, photo_z, bands, pixels) if what else None
+    plan = make_plan(objects, choice, base)
+    if wget:
+        write_text(wget, wget_text(plan))
+        typer.echo(f"{wget}: next: wget -i {wget}")
+    if dry_run:
+        typer.echo(wget_text(plan), nl=False)
+    elif out:
+        for line in report_lines(run_fetch(plan, out, Limits(connections, per_second)), out):
+            typer.echo(line)
+    elif not wget:
+        raise PipelineError("where to?", where="--out", allowed="a folder; or --dry-run, or --wget FILE")
+
+
+@app.command()
 def plan(
     config: Annotated[Path, typer.Argument(help="configuration file of a run")],
     objects: Annotated[int | None, typer.Option(min=1, help="for a survey of so many objects, not indexed yet")] = None,
