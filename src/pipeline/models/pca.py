@@ -230,11 +230,19 @@ class Shifted:
         """Return chi2 (...) at shifts (...) of fine bins, which may lie up to one bin outside the scan."""
         return spectrum.rest - _solve_all(*self._systems(spectrum, self._designs(place)))
 
-    def fit(self, spectrum: Weighted, place: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return coefficients (K,), the templates' part of the model (n,), and the part of each bin they cover (n,)."""
-        place = torch.tensor(place, device=spectrum.weight.device)
-        designs = self._designs(place)
-        matrix, right = self._systems(spectrum, designs)
-        found = torch.linalg.pinv(matrix, hermitian=True) @ right
-        shift = torch.div(place, self.bins.width, rounding_mode="floor")
-        return found, found @ designs, self._known[self.high + 1 - shift]
+    def fit(self, spectrum: Weighted, place: int) -> tuple[torch.Tensor, bool, torch.Tensor]:
+        """Fit at a shift of fine bins.
+
+        Returns
+        -------
+        coefficients : tensor (K,)
+        upright : bool
+            Whether the spectrum less its polynomial correlates with the first eigenspectrum less its own: a fit in which
+            it does not has its lines upside down.
+        covered : tensor (n,)
+            Part of each bin in which the eigenspectra are made of data.
+        """
+        at = torch.tensor(place, device=spectrum.weight.device)
+        matrix, right = self._systems(spectrum, self._designs(at))
+        coefficients = torch.linalg.pinv(matrix, hermitian=True) @ right
+        return coefficients, bool(right[0] > 0), self._known[self.high + 1 - place // self.bins.width]

@@ -76,7 +76,7 @@ class Rebinning:
         return np.ascontiguousarray((self._matrix @ np.asarray(values, dtype=np.float64).T).T)
 
     def __call__(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return inverse variance (N, bins), and inverse variance times flux, of spectra (N, P); masked pixels have none."""
+        """Return inverse variance (N, bins), and it times flux, of spectra (N, P); a masked pixel has none."""
         good = ~np.asarray(mask, dtype=bool) & np.isfinite(flux) & np.isfinite(ivar) & (np.asarray(ivar) > 0)
         weight = np.where(good, ivar, 0.0).astype(np.float64)
         return self.sums(weight), self.sums(weight * np.where(good, flux, 0.0))
