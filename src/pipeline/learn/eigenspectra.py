@@ -27,7 +27,11 @@ from pipeline.spectra.log_bins import FINE
 HISTORY = ("kind", "range", "spectra", "iteration", "explained_variance", "clipped_pixels", "clipped_spectra")
 _ROWS, _SPREAD = 256, 500  # of a block: spectra, and fine bins by which their redshifts differ
 _EDGE = 30  # fine bins whose median goes on beyond the covered range
-_RIDGE = 1e-8  # of the mean diagonal element; it decides only what no data decide
+# Of the mean diagonal element of a system: it decides only what no data decide.
+_RIDGE = 1e-8
+# When the axes are chosen: it holds down the coefficients of what a spectrum's part of the rest frame hardly shows,
+# which are noise times a large number and would come first.
+_RIDGE_AXES = 1e-2
 
 
 @dataclass
@@ -119,7 +123,7 @@ class EigenSpectra:
     Attributes
     ----------
     vectors : tensor (K, L) float64
-        Orthonormal, in the order of variance after `rotate`.
+        Orthonormal where all bins have data of the same weight; in the order of variance after `rotate`.
     """
 
     def __init__(self, data: Blocks, components: int):
@@ -127,7 +131,7 @@ class EigenSpectra:
         self._upper = torch.triu_indices(components, components)
         x = torch.linspace(0, torch.pi, data.count, dtype=torch.float64)
         self.vectors = torch.stack([torch.cos(order * x) for order in range(components)])
-        self.variance = _variance(data.blocks)
+        self._measure()
 
     def _parts(self):
         """Yield each block's window of the vectors, its weights and its weighted flux as float64."""
@@ -137,23 +141,26 @@ class EigenSpectra:
             weight, flux = torch.from_numpy(block.weight).double(), torch.from_numpy(block.flux).double()
             yield window, weight, flux
 
-    def _symmetric(self, upper: torch.Tensor) -> torch.Tensor:
+    def _symmetric(self, upper: torch.Tensor, ridge: float) -> torch.Tensor:
         """Return matrices (N, K, K), slightly raised on the diagonal, of their upper triangles (N, K (K + 1) / 2)."""
         matrix = upper.new_empty((len(upper), self.components, self.components))
         matrix[:, self._upper[0], self._upper[1]] = upper
         matrix[:, self._upper[1], self._upper[0]] = upper
         mean = torch.diagonal(matrix, dim1=1, dim2=2).mean(-1)
-        raised = _RIDGE * mean + torch.finfo(matrix.dtype).tiny
+        raised = ridge * mean + torch.finfo(matrix.dtype).tiny
         return matrix + raised[:, None, None] * torch.eye(self.components, dtype=matrix.dtype)
 
     def _pairs(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return the products (K (K + 1) / 2, n) of vectors (K, n)."""
         return vectors[self._upper[0]] * vectors[self._upper[1]]
 
-    def _coefficients(self, vectors: torch.Tensor, weight: torch.Tensor, flux: torch.Tensor) -> tuple:
+    def _coefficients(
+        self, vectors: torch.Tensor, weight: torch.Tensor, flux: torch.Tensor, ridge: float = _RIDGE
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return coefficients (n, K) and the weighted products of flux and vectors (n, K) of a block."""
         right = flux @ vectors.T
-        return torch.linalg.solve(self._symmetric(weight @ self._pairs(vectors).T), right), right
+        systems = self._symmetric(weight @ self._pairs(vectors).T, ridge)
+        return torch.linalg.solve(systems, right), right
 
     def iterate(self) -> float:
         """Take one iteration; return the part of the weighted variance that the vectors before it explained."""
@@ -165,20 +172,34 @@ class EigenSpectra:
             explained += float((coefficients * projected).sum())
             products[window] += weight.T @ self._pairs(coefficients.T).T
             right[window] += flux.T @ coefficients
-        self.vectors = torch.linalg.solve(self._symmetric(products), right).T.contiguous()
+        self.vectors = torch.linalg.solve(self._symmetric(products, _RIDGE), right).T.contiguous()
         self._orthonormalise()
         return explained / self.variance
 
+    def _measure(self) -> None:
+        """Set what changes when data lose their weight: the variance, and the metric of the rest frame.
+
+        In that metric a bin counts by the weight of its data. In a flat one the few spectra at the ends of the rest
+        frame would decide what is orthogonal to what, and which vector comes first.
+        """
+        total, self.variance = np.zeros(self.data.count), 0.0
+        for block in self.data.blocks:
+            start, good = block.first - self.data.first, block.weight > 0
+            total[start : start + block.weight.shape[1]] += block.weight.sum(0, dtype=np.float64)
+            self.variance += float((block.flux[good].astype(np.float64) ** 2 / block.weight[good]).sum())
+        self._metric = torch.from_numpy(total / total.max()).sqrt()
+
     def _orthonormalise(self) -> None:
-        """Replace the vectors by an orthonormal basis of their span."""
-        self.vectors = torch.linalg.qr(self.vectors.T)[0].T.contiguous()
+        """Replace the vectors by a basis of their span that is orthonormal in the metric."""
+        triangle = torch.linalg.qr((self.vectors * self._metric).T, mode="r")[1]
+        self.vectors = torch.linalg.solve_triangular(triangle.T, self.vectors, upper=False)
 
     def rotate(self) -> None:
         """Turn the vectors to the principal axes of the coefficients, whose sums become positive."""
         second = torch.zeros(self.components, self.components, dtype=torch.float64)
         total = torch.zeros(self.components, dtype=torch.float64)
         for window, weight, flux in self._parts():
-            coefficients = self._coefficients(self.vectors[:, window], weight, flux)[0]
+            coefficients = self._coefficients(self.vectors[:, window], weight, flux, _RIDGE_AXES)[0]
             second += coefficients.T @ coefficients
             total += coefficients.sum(0)
         axes = torch.linalg.eigh(second).eigenvectors.flip(-1)
@@ -207,7 +228,7 @@ class EigenSpectra:
             pixels, spectra = pixels + int(far[~odd].sum()), spectra + int(odd.sum())
             out = (far | odd[:, None]).numpy()
             block.weight[out] = block.flux[out] = 0
-        self.variance = _variance(self.data.blocks)
+        self._measure()
         return pixels, spectra
 
     def reached(self) -> np.ndarray:
@@ -217,15 +238,6 @@ class EigenSpectra:
             start = block.first - self.data.first
             counts[start : start + block.weight.shape[1]] += (block.weight > 0).sum(0)
         return counts
-
-
-def _variance(blocks: list[_Block]) -> float:
-    """Return the weighted sum of squares of all data."""
-    total = 0.0
-    for block in blocks:
-        good = block.weight > 0
-        total += float((block.flux[good].astype(np.float64) ** 2 / block.weight[good]).sum())
-    return total
 
 
 def extended(vectors: np.ndarray, covered: np.ndarray) -> np.ndarray:
@@ -238,6 +250,17 @@ def extended(vectors: np.ndarray, covered: np.ndarray) -> np.ndarray:
     filled[:, : known[0] + 1] = np.median(vectors[:, known[:_EDGE]], axis=1)[:, None]
     filled[:, known[-1] :] = np.median(vectors[:, known[-_EDGE:]], axis=1)[:, None]
     return filled
+
+
+def smoothed(vectors: np.ndarray, sigma: float) -> np.ndarray:
+    """Return vectors (K, L) after a Gaussian of that width in dex.
+
+    The noise of the training spectra remains in eigenspectra. It moves with them, so that chi2 of a spectrum with noise
+    of its own becomes rough on the scale of a pixel, and a parabola through its minimum too narrow.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    return gaussian_filter1d(vectors, sigma / FINE, axis=1, mode="nearest") if sigma else vectors
 
 
 def learn(
@@ -267,5 +290,5 @@ def learn(
         rows.append(dict(zip(HISTORY, values, strict=True)))
     engine.rotate()
     covered = engine.reached() >= settings.least_spectra
-    vectors = extended(engine.vectors.numpy(), covered)
+    vectors = smoothed(extended(engine.vectors.numpy(), covered), settings.smoothing)
     return Templates(kind, data.first, vectors, covered, z), rows

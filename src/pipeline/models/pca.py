@@ -26,6 +26,7 @@ from scipy.fft import next_fast_len
 from pipeline.spectra.log_bins import FINE, Bins
 
 LEVEL_DEX = 0.02  # the local level is a mean over this width: wide against bad pixels, narrow against the continuum
+MARGIN = 4  # bins by which `Shifted.at` may leave the scan
 _ROUND = 1e-6
 # Of a diagonal element. Large against rounding in float64, small against anything that data can tell.
 _RIDGE = 1e-9
@@ -173,9 +174,9 @@ class Shifted:
         low, high = (log10(1 + z) / (width * FINE) for z in templates.z)
         self.low, self.high = ceil(low - _ROUND), floor(high + _ROUND)
         self.shifts = self.high - self.low + 1
-        # One bin more at either end, for the refinement of a minimum there.
-        length = n + self.shifts + 1
-        first = width * (bins.first - self.high - 1) - (width - 1)
+        # More bins at either end, for the refinement of a minimum there.
+        length = n + self.shifts - 1 + 2 * MARGIN
+        first = width * (bins.first - self.high - MARGIN) - (width - 1)
         fine = first + np.arange(width * length + width - 1) - templates.first
         inside = (fine >= 0) & (fine < templates.vectors.shape[1])
         fine = np.clip(fine, 0, templates.vectors.shape[1] - 1)
@@ -187,7 +188,7 @@ class Shifted:
         known = torch.from_numpy(known[starts[0]].reshape(length, width).mean(-1)).to(device)
         self._known = known.unfold(-1, n, 1)
         self._upper = torch.triu_indices(len(values), len(values), device=device)
-        self.size = next_fast_len(n + length, real=True)
+        self.size = next_fast_len(length, real=True)
         one = torch.from_numpy(phases[0]).to(device)
         self._linear = torch.fft.rfft(one, self.size)
         self._products = torch.fft.rfft(one[self._upper[0]] * one[self._upper[1]], self.size)
@@ -202,7 +203,7 @@ class Shifted:
         observed = torch.fft.rfft(rows, self.size).conj()
         with_vectors = torch.fft.irfft(observed[1:, None] * self._linear, self.size)
         with_products = torch.fft.irfft(observed[0] * self._products, self.size)
-        kept = slice(1, self.shifts + 1)
+        kept = slice(MARGIN, self.shifts + MARGIN)
         with_vectors, with_products = with_vectors[..., kept].flip(-1), with_products[..., kept].flip(-1)
         return with_vectors[0], with_products, with_vectors[1:]
 
@@ -217,7 +218,7 @@ class Shifted:
     def _designs(self, place: torch.Tensor) -> torch.Tensor:
         """Return the vectors (..., K, n) at shifts (...) of fine bins."""
         shift = torch.div(place, self.bins.width, rounding_mode="floor")
-        return self._windows[place - self.bins.width * shift, :, self.high + 1 - shift]
+        return self._windows[place - self.bins.width * shift, :, self.high + MARGIN - shift]
 
     def _systems(self, spectrum: Weighted, designs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the systems (K, K, ...) and (K, ...) of designs (..., K, n)."""
@@ -227,7 +228,7 @@ class Shifted:
         return _project(matrix, right, terms, spectrum.amount)
 
     def at(self, spectrum: Weighted, place: torch.Tensor) -> torch.Tensor:
-        """Return chi2 (...) at shifts (...) of fine bins, which may lie up to one bin outside the scan."""
+        """Return chi2 (...) at shifts (...) of fine bins, which may lie up to MARGIN fine bins outside the scan."""
         return spectrum.rest - _solve_all(*self._systems(spectrum, self._designs(place)))
 
     def fit(self, spectrum: Weighted, place: int) -> tuple[torch.Tensor, bool, torch.Tensor]:
@@ -245,4 +246,4 @@ class Shifted:
         at = torch.tensor(place, device=spectrum.weight.device)
         matrix, right = self._systems(spectrum, self._designs(at))
         coefficients = torch.linalg.pinv(matrix, hermitian=True) @ right
-        return coefficients, bool(right[0] > 0), self._known[self.high + 1 - place // self.bins.width]
+        return coefficients, bool(right[0] > 0), self._known[self.high + MARGIN - place // self.bins.width]

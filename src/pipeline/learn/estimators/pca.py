@@ -22,6 +22,7 @@ CANDIDATES = 5
 CLASSES = ("quasar", "galaxy", "star", "sky")
 # Minima that are refined beyond those returned: refined ones may come closer to each other than two may be.
 _SPARE = 2
+_AROUND = 3  # steps of FINE to either side of the parabola through the scan
 
 
 def state_of(templates: list[Templates]) -> tuple[dict[str, torch.Tensor], dict]:
@@ -68,7 +69,7 @@ class _Prepared:
             self.shifted[one.kind].append(Shifted(one, self.bins, device))
         quasar = self.shifted["quasar"]
         self.low, self.high = min(one.low for one in quasar), max(one.high for one in quasar)
-        self.around = torch.arange(-scan.bin, scan.bin + 1, device=device)
+        self.around = torch.arange(-_AROUND, _AROUND + 1, device=device)
 
 
 class Estimator:
@@ -129,7 +130,9 @@ class Estimator:
         log1z = ((places + prepared.low) * scan.bin * FINE).tolist()
         kept = distinct(log1z, chi2[places].tolist(), scan.separation, CANDIDATES + _SPARE)
         places = places[kept]
-        x, error, value, good, ranges = self._refine(prepared, spectrum, places + prepared.low, which[places])
+        ranges = which[places]
+        start = self._start(chi2, places) + places + prepared.low
+        x, error, value, good = self._refine(prepared, spectrum, torch.round(start * scan.bin).long(), ranges)
         best = distinct((x * FINE).tolist(), value.tolist(), scan.separation, CANDIDATES)
         x, error, value = x[best], error[best], value[best]
         first = best[0]
@@ -180,23 +183,30 @@ class Estimator:
         return curves.min(0)
 
     @staticmethod
-    def _refine(prepared: _Prepared, spectrum: Weighted, shift: torch.Tensor, ranges: torch.Tensor) -> tuple:
-        """Refine minima at shifts (M,) of bins, on steps of FINE and by a parabola.
+    def _start(chi2: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return how far, in bins, the parabola of a minimum of the scan lies from it (M,); at the ends 0."""
+        inner = places.clamp(1, len(chi2) - 2)
+        offsets = torch.arange(-1, 2, device=places.device)
+        x0, _, _, good = vertex(offsets.to(chi2.dtype).expand(len(places), 3), chi2[inner[:, None] + offsets])
+        return torch.where(good & (inner == places), x0, 0.0)
+
+    @staticmethod
+    def _refine(prepared: _Prepared, spectrum: Weighted, start: torch.Tensor, ranges: torch.Tensor) -> tuple:
+        """Refine minima near shifts (M,) of fine bins in ranges (M,): steps of FINE around them, then a parabola.
 
         Returns
         -------
         x, error, chi2, good : tensor (M,)
             Vertex and its error in units of FINE, chi2 there, whether the parabola has its vertex among its points.
-        ranges : tensor (M,)
         """
-        places = shift[:, None] * prepared.bins.width + prepared.around
+        places = start[:, None] + prepared.around
         chi2 = torch.empty(places.shape, dtype=spectrum.weight.dtype, device=places.device)
         for number in ranges.unique().tolist():
             of = ranges == number
             chi2[of] = prepared.shifted["quasar"][number].at(spectrum, places[of])
         middle = chi2[:, 1:-1].argmin(-1, keepdim=True) + 1
         three = middle + torch.arange(-1, 2, device=places.device)
-        return *vertex(places.gather(1, three).to(chi2.dtype), chi2.gather(1, three)), ranges
+        return vertex(places.gather(1, three).to(chi2.dtype), chi2.gather(1, three))
 
 
 def load(weights: Path, settings: dict, device: torch.device) -> Estimator:

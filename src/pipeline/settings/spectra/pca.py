@@ -37,7 +37,8 @@ class LearnedTemplates(Section):
 
     `iterations` of alternating least squares; halfway, pixels beyond `clip` sigma of their spectrum's scatter and
     spectra beyond `clip` times the typical scatter are left out. No pixel weighs more than one of S/N `largest_sn`.
-    A rest pixel that fewer than `least_spectra` spectra reach goes without template. `use_bal`: BAL quasars train too.
+    A rest pixel that fewer than `least_spectra` spectra reach goes without template. `smoothing`: sigma in dex of the
+    Gaussian that takes the noise of the training spectra from the result. `use_bal`: BAL quasars train too.
     """
 
     kind: Literal["learned"]
@@ -48,6 +49,7 @@ class LearnedTemplates(Section):
     clip: Annotated[float, Field(gt=1)]
     largest_sn: Annotated[float, Field(gt=0)]
     least_spectra: Positive
+    smoothing: Annotated[float, Field(ge=0)]
     use_bal: bool
 
 
