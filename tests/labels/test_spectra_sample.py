@@ -63,7 +63,7 @@ def catalogue(n=4000, seed=3):
             "in_dr12q": rng.choice([1, 0, -1], total, p=[0.5, 0.4, 0.1]).astype(np.int16),
             "bal_flag": rng.choice([-1, 0, 1], total).astype(np.int16),
             "bi_civ": rng.choice([0.0, 500.0, np.nan], total),
-            "flags": rng.integers(0, 2, total).astype(np.int64),
+            "flags": rng.integers(0, 2, total).astype(np.int64) << 24,
             "tranche": np.where(np.arange(total) % 50 == 49, 2, 1).astype(np.int32),
         }
     )

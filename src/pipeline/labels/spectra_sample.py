@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import random, sky
-from pipeline.data.flags import bit
+from pipeline.data.redshift_bits import bit
 from pipeline.errors import PipelineError
 from pipeline.labels.splits import assign, is_papers
 from pipeline.settings.spectra.sample import CatalogueDeal, RareRedshifts, SpectraSample
