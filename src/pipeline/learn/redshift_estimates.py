@@ -44,7 +44,7 @@ class Estimates:
 
     @property
     def kind(self) -> str:
-        """"templates", "lines" or "network", by what the results hold."""
+        """One of "templates", "lines" and "network", by what the results hold."""
         if "chi2" in self.extras:
             return "templates"
         return "lines" if "line_confidence" in self.extras else "network"

@@ -1,7 +1,7 @@
-"""Logistic regression whose slopes may not be negative: every feature is made so that more of it speaks for the event.
+"""Logistic regression whose slopes have bounds: every feature is made so that more of it speaks for the event.
 
-A sign that physics gives cannot be turned round by a small or peculiar sample; a feature that would want to is left out
-by the bound.
+A sign that physics gives cannot be turned round by a small or peculiar sample, and no feature decides alone, however
+well it parts the classes of a simulation.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 
-def fit(features: Mapping[str, np.ndarray], event: np.ndarray, penalty: float) -> dict:
+def fit(features: Mapping[str, np.ndarray], event: np.ndarray, penalty: float, steepest: float) -> dict:
     """Return `intercept`, `slopes` by name and numbers, JSON-ready.
 
     The penalty is that of scikit-learn, 1/C: half of it times the sum of the squared slopes is added to the sum of the
@@ -21,9 +21,11 @@ def fit(features: Mapping[str, np.ndarray], event: np.ndarray, penalty: float) -
     Parameters
     ----------
     features : mapping
-        Name -> (N,), finite, of order 1.
+        Name -> (N,), between 0 and 1.
     event : (N,) bool
     penalty : float
+    steepest : float
+        Slopes lie between 0 and this: by so much may one feature move the logit.
     """
     names, event = list(features), np.asarray(event).astype(bool)
     count = int(event.sum())
@@ -39,7 +41,7 @@ def fit(features: Mapping[str, np.ndarray], event: np.ndarray, penalty: float) -
         slope[1:] += penalty * parameters[1:]
         return value, slope
 
-    bounds = [(None, None), *[(0.0, None)] * len(names)]
+    bounds = [(None, None), *[(0.0, steepest)] * len(names)]
     found = minimize(
         loss, np.zeros(len(bounds)), jac=True, bounds=bounds, method="L-BFGS-B",
         options={"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9},
