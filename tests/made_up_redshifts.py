@@ -16,8 +16,8 @@ WAVE = (3650.0, 10200.0)
 # Errors that the raw errors do not know (km/s), and the factor by which raw errors are too small.
 FLOOR = {"pca": 250.0, "quasarnet": 900.0, "fnet": 1500.0, "rnet": 1800.0}
 FACTOR = {"pca": 2.0, "quasarnet": 1.0, "fnet": 0.5, "rnet": 1.0}
+NAMES = ("pca", "quasarnet", "fnet", "rnet")
 SETTINGS = {
-    "estimators": ["pca", "quasarnet", "fnet", "rnet"],
     "penalty": 1.0,
     "steepest": 4.0,
     "line_confidence": 0.5,

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from made_up_redshifts import SETTINGS, make
+from made_up_redshifts import NAMES, SETTINGS, make
 from scipy.stats import binom
 
 from pipeline.data.redshift_bits import bit
@@ -15,8 +15,6 @@ from pipeline.learn import redshift_clusters as clustering
 from pipeline.learn import redshift_combination as combination
 from pipeline.learn.redshift_estimates import Estimates, features, second
 from pipeline.settings.spectra.calibrate import CalibrateRedshifts
-
-NAMES = SETTINGS["estimators"]
 
 
 def fitted(survey, **changes):

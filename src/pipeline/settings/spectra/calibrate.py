@@ -7,7 +7,6 @@ from pydantic import Field
 from pipeline.settings.base import Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Names = Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]], Field(min_length=1)]
 
 
 class Goals(Section):
@@ -21,7 +20,6 @@ class Goals(Section):
 class CalibrateRedshifts(Section):
     """Calibration of the estimators and of their combination, on simulated or labelled spectra."""
 
-    estimators: Names = Field(description="which are combined; earlier ones are more precise where nothing else tells")
     penalty: Annotated[float, Field(gt=0)] = Field(description="of the slopes, 1/C of scikit-learn")
     steepest: Annotated[float, Field(gt=0)] = Field(description="by so much may one feature move a logit")
     line_confidence: Share = Field(description="a line with more is found")
