@@ -112,8 +112,12 @@ def _pca(rng, z, sn, quasar, kind, hard, chi2_scale):
     lead = np.where(right, 60, 4) * np.maximum(sn, 0.1) ** 1.5 * rng.gamma(2, 0.5, n)
     dof = np.full(n, 4000.0)
     chi2 = (dof * rng.normal(1, 0.02, n))[:, None] + np.cumsum(lead[:, None] * [0, 1, 0.3, 0.3, 0.3], axis=1)
-    chi2 *= chi2_scale
-    return found, -chi2, sigma, {"chi2": chi2, "dof": dof}, right
+    classes = np.repeat(chi2[:, :1], 4, axis=1)
+    classes[:, 1:3] += (np.where(quasar, 40, -40) * sn * rng.gamma(1, 1, n))[:, None] * [1, 1.5]
+    classes[:, 3] += 50 * sn * rng.gamma(2, 0.5, n)
+    chi2, classes = chi2 * chi2_scale, classes * chi2_scale
+    score = np.concatenate([chi2[:, 1:2], np.repeat(chi2[:, :1], 4, axis=1)], axis=1) - chi2
+    return found, score, sigma, {"chi2": chi2, "dof": dof, "class_chi2": classes}, right
 
 
 def _quasarnet(rng, z, sn, quasar, kind, hard, chi2_scale):

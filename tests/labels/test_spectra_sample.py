@@ -32,7 +32,6 @@ SAMPLE = {
     "object_arcsec": 2.0,
     "deal": {"mode": "sky"},
     "folds": 5,
-    "weights": None,
 }
 SEED = 5
 
@@ -152,7 +151,7 @@ def test_broad_absorption_lines():
         }
     )
     kind = np.array(["quasar"] * 8 + ["star"], dtype=object)
-    assert broad_absorption(frame, kind).tolist() == [1, -1, 0, -1, 1, 0, 1, -1, -1]
+    assert broad_absorption(frame, kind).tolist() == [1, 0, -1, 0, 1, -1, 1, 0, 0]
 
 
 def test_range_of_redshift_flags_and_tranches():
@@ -167,17 +166,11 @@ def test_range_of_redshift_flags_and_tranches():
     assert len(sample) == (frame.tranche == 1).sum()
 
 
-def test_folds_are_even_and_weights_lift_rare_redshifts():
-    sample, _ = drawn(weights={"width": 0.25, "limit": 10.0})
+def test_folds_are_even():
+    sample, _ = drawn()
     train = sample[(sample.set == "train") & (sample.label_class == "quasar")]
     sizes = train.drop_duplicates("group").fold.value_counts()
     assert len(sizes) == 5 and sizes.max() - sizes.min() <= 0.1 * sizes.mean()
-    assert train.weight.mean() == pytest.approx(1, rel=1e-5)
-    place = np.floor(train.label_z / 0.25)
-    heavy = train.weight.groupby(place).first()
-    assert heavy[place.value_counts().idxmin()] > 3 * heavy[place.value_counts().idxmax()]
-    assert (train.weight.groupby(place).nunique() == 1).all()
-    assert (sample.weight[sample.set != "train"] == 1).all()
 
 
 def test_the_order_of_the_catalogue_does_not_matter():

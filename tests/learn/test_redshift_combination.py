@@ -188,10 +188,12 @@ def test_lines_of_a_cluster_by_hand():
 
 
 def test_features_by_hand():
-    one = estimates("pca", [[2.0, 2.001, 1.0]], chi2=np.array([[8000.0, 8001.0, 8198.0]]), dof=np.array([4000.0]))
+    chi2, classes = np.array([[8000.0, 8001.0, 8198.0]]), np.array([[8000.0, 8100.0, 8018.0, 7000.0]])
+    one = estimates("pca", [[2.0, 2.001, 1.0]], chi2=chi2, dof=np.array([4000.0]), class_chi2=classes)
     assert second(one).tolist() == [2]
     values = features(one, {"score": {"value": [0.0], "quantile": [0.5]}}, np.array([3.0]))
     assert values["gap"][0] == pytest.approx(0.5)  # 198 / 2 = 99, two decades of four
+    assert values["quasar"][0] == pytest.approx(0.25) and values["gain"][0] == 0  # 18 / 2 = 9, one decade; none is best
     assert values["clean"][0] == 1 and values["signal"][0] == pytest.approx((np.log10(3) + 1) / 2.5)
 
 

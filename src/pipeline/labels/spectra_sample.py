@@ -7,7 +7,7 @@ from pipeline.data import random, sky
 from pipeline.data.redshift_bits import bit
 from pipeline.errors import PipelineError
 from pipeline.labels.splits import assign, is_papers
-from pipeline.settings.spectra.sample import CatalogueDeal, RareRedshifts, SpectraSample
+from pipeline.settings.spectra.sample import CatalogueDeal, SpectraSample
 from pipeline.settings.splits import Splits
 
 COLUMNS = {
@@ -88,7 +88,7 @@ def draw(
             "label_z": label_z,
             "bal": broad_absorption(catalogue, label_class),
             "fold": _folds(group, sets, label_class, sample.folds, seed),
-            "weight": _weights(sets, label_class, label_z, sample.weights),
+            "weight": 1.0,
         }
     ).astype(COLUMNS)
     counts = {
@@ -128,18 +128,18 @@ def labels(catalogue: pd.DataFrame, sample: SpectraSample) -> tuple[np.ndarray, 
 
 
 def broad_absorption(catalogue: pd.DataFrame, label_class: np.ndarray) -> np.ndarray:
-    """Return for each quasar (N,) int16 1 with broad absorption, 0 without, -1 unknown; -1 for all others.
+    """Return for each quasar (N,) int16 1 with broad absorption, -1 without, 0 unknown; 0 for all others.
 
     Where the flag of inspection and the balnicity index contradict each other it is unknown, as in the training of
     QuasarNET (Busca & Balland 2018). Without a flag the class BAL of the inspection speaks, and the class 3 says
     nothing.
     """
     flag, index = catalogue.bal_flag.to_numpy(), catalogue.bi_civ.to_numpy(dtype=np.float64)
-    found = np.full(len(catalogue), -1, dtype=np.int16)
+    found = np.zeros(len(catalogue), dtype=np.int16)
     found[(flag == 1) & ~(index <= 0)] = 1
-    found[(flag == 0) & ~(index > 0)] = 0
+    found[(flag == 0) & ~(index > 0)] = -1
     found[(flag == -1) & (catalogue.class_vi.to_numpy() == _BAL)] = 1
-    found[label_class != "quasar"] = -1
+    found[label_class != "quasar"] = 0
     return found
 
 
@@ -184,15 +184,3 @@ def _folds(group: np.ndarray, sets: np.ndarray, label_class: np.ndarray, folds: 
     fold = np.empty(len(first), dtype=np.int16)
     fold[order] = np.arange(len(first)) % folds
     return fold[number]
-
-
-def _weights(sets: np.ndarray, kind: np.ndarray, z: np.ndarray, rare: RareRedshifts | None) -> np.ndarray:
-    """Return weights (N,): 1, or for training quasars by the number in their bin of redshift, with the mean 1."""
-    weight = np.ones(len(sets))
-    chosen = np.flatnonzero((sets == "train") & (kind == "quasar"))
-    if rare is None or not len(chosen):
-        return weight
-    _, place, count = np.unique(np.floor(z[chosen] / rare.width), return_inverse=True, return_counts=True)
-    found = np.minimum(count.mean() / count, rare.limit)[place]
-    weight[chosen] = found / found.mean()
-    return weight

@@ -6,11 +6,8 @@ import numpy as np
 
 from pipeline.data.velocity import near
 from pipeline.learn.redshift_estimates import Estimates, delta_chi2
+from pipeline.spectra.quasarnet_boxes import BAL, REST
 
-# Rest wavelengths (vacuum, Å) of the line finder's first six heads, in the order of its results: Ly alpha, C IV,
-# C III], Mg II, H beta, H alpha. They tell which lines can be seen, for which a few Å do not matter; the seventh head
-# (broad absorption) is C IV again.
-HEADS = (1215.67, 1548.2, 1908.7, 2796.4, 4862.7, 6564.6)
 # A fit whose chi2 is worse by this (in units of the reduced chi2) speaks half as loud as the best one.
 HALF_DELTA_CHI2 = 25.0
 
@@ -131,8 +128,8 @@ def _of_lines(one: Estimates, seeds: np.ndarray, wave_min, wave_max, line_confid
         confidence = lines_in(one, seeds[:, k])
         ordered = np.sort(confidence, axis=1)
         best[:, k], next_best[:, k] = ordered[:, -1], ordered[:, -2]
-        observed = np.array(HEADS) * (1 + seeds[:, k, None])
+        observed = REST[:BAL] * (1 + seeds[:, k, None])
         reached = (observed > np.asarray(wave_min)[:, None]) & (observed < np.asarray(wave_max)[:, None])
-        seen = reached & (confidence[:, : len(HEADS)] > line_confidence)
+        seen = reached & (confidence[:, :BAL] > line_confidence)
         expected[:, k] = seen.sum(axis=1) / np.maximum(reached.sum(axis=1), 1)
     return {f"line_{one.name}": best, f"second_line_{one.name}": next_best, f"expected_{one.name}": expected}

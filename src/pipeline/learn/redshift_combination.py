@@ -10,8 +10,9 @@
 3. The redshift is the inverse-variance mean of the members, or that of the member with the smallest error: whichever
    was nearer to the labels of *select*. Its error is scaled on *calibrate*.
 4. The probability of being wrong is a logistic function of the first cluster's logit, its lead over the second one, the
-   share of estimators that agree, S/N, the networks' class, the second line, the lead of the template fit, and warnings
-   of the estimators; fitted on *calibrate*, which holds galaxies, stars and skies as well.
+   share of estimators that agree, S/N, the networks' class, the second line, the lead of the template fit over other
+   redshifts and other classes, and warnings of the estimators; fitted on *calibrate*, which holds galaxies, stars and
+   skies as well.
 5. LOW_CONFIDENCE is set above a limit on that probability, the largest one with which the goals of accuracy and skies
    are reached on held-out folds of *calibrate*. It alone is the flag; the other bits say why.
 """
@@ -30,6 +31,7 @@ from pipeline.learn.redshift_estimates import (
     CLASSES,
     Estimates,
     at,
+    class_leads,
     clean,
     decades,
     delta_chi2,
@@ -246,6 +248,7 @@ def _evidence(ranked: _Ranked, estimates: list[Estimates], spectra: Spectra) -> 
             )
         elif one.kind == "templates":
             found[f"fit_{one.name}"] = _lead_of_fit(one, ranked, e)
+            found |= {f"{name}_{one.name}": value for name, value in class_leads(one).items()}
     return found
 
 

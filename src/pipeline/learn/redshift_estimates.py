@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 
 CLASSES = ("quasar", "galaxy", "star", "sky")
 _REQUIRED = ("spectrum_id", "candidate_z", "candidate_score", "candidate_sigma", "bits")
-_EXTRAS = ("chi2", "dof", "line_confidence", "line_z", "class_probability")
+_EXTRAS = ("chi2", "dof", "class_chi2", "line_confidence", "line_z", "class_probability")
 _INGEST = bit("NAN_PIXELS") | bit("UNREADABLE") | bit("SIMULATED")  # not the estimator's
 
 
@@ -30,7 +30,8 @@ class Estimates:
         NaN where there is no further candidate; `sigma` is the raw error in z.
     bits : (N,) int64
     extras : dict
-        `chi2` (N, C) and `dof` (N,) of template fits; `line_confidence` and `line_z` (N, 7) of a line finder;
+        `chi2` (N, C), `dof` (N,) and `class_chi2` (N, 4) (the best quasar, galaxy and star, and none) of template
+        fits; `line_confidence` and `line_z` (N, 7) of a line finder;
         `class_probability` (N, 4) in the order of `CLASSES`.
     """
 
@@ -106,6 +107,20 @@ def delta_chi2(estimates: Estimates) -> np.ndarray:
     return np.maximum(chi2 - chi2[:, :1], 0) / np.maximum(chi2[:, :1] / dof[:, None], 1)
 
 
+def class_leads(estimates: Estimates) -> dict[str, np.ndarray]:
+    """Return how much better the best quasar fits than a galaxy or star (`quasar`) and than none (`gain`), (N,).
+
+    On the scale of `decades`; 0 where another class fits better, and 1 where there are no templates of another one.
+    """
+    chi2, dof = estimates.extras["class_chi2"], np.maximum(estimates.extras["dof"], 1)
+    unit = np.maximum(chi2[:, 0] / dof, 1)
+    rival = np.fmin(chi2[:, 1], chi2[:, 2])
+    return {
+        "quasar": decades(np.maximum(rival - chi2[:, 0], 0) / unit),
+        "gain": decades(np.maximum(chi2[:, 3] - chi2[:, 0], 0) / unit),
+    }
+
+
 def decades(delta: np.ndarray) -> np.ndarray:
     """Return a difference of chi2 on a scale from 0 (none) to 1 (10,000 or more, or no second candidate)."""
     return np.where(np.isnan(delta), 1.0, np.clip(np.log10(1 + np.nan_to_num(delta)) / 4, 0, 1))
@@ -163,13 +178,14 @@ def features(estimates: Estimates, curves: dict[str, dict], sn: np.ndarray) -> d
     """Return features (N,) in [0, 1] of the best answer; of each, more speaks for the answer.
 
     `score` and `gap` (to the next other redshift) as quantiles of a stated sample, which saturate where other data
-    exceed it; `gap` of templates by the difference of chi2; `signal`, `clean`, and where there are such results
-    `quasar` and `lines`.
+    exceed it; of templates, `gap`, `quasar` and `gain` are differences of chi2 (`decades`, `class_leads`);
+    `signal`, `clean`, and where there are such results `quasar` and `lines`.
     """
     other = second(estimates)
     found = {"score": quantile(curves["score"], estimates.score[:, 0])}
     if estimates.kind == "templates":
         found["gap"] = decades(at(delta_chi2(estimates), other))
+        found |= class_leads(estimates)
     elif "gap" in curves:
         gap = estimates.score[:, 0] - at(estimates.score, other)
         found["gap"] = np.where(other < 0, 1.0, quantile(curves["gap"], gap))

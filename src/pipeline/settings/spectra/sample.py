@@ -46,19 +46,12 @@ class RedshiftRange(Section):
         return self
 
 
-class RareRedshifts(Section):
-    """Rare redshifts weigh more: a training quasar weighs mean count over count of its bin, at most `limit`."""
-
-    width: Annotated[float, Field(gt=0)] = Field(description="of the bins in z")
-    limit: Annotated[float, Field(ge=1)]
-
-
 class SpectraSample(Section):
     """The sample of spectra.
 
     `label`: `z_vi`, classes and redshifts of visual inspection (`CLASS_PERSON` 3 and 30 are quasars), or `z_pipe`,
     those of the pipeline, with which the RNet slides label. `z_conf` is the least confidence of an inspected redshift
-    (DR16Q: 3 is sure), null takes all. `weights` and `redshift` null are off.
+    (DR16Q: 3 is sure), null takes all, as does `redshift` null.
     """
 
     tranches: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
@@ -70,4 +63,3 @@ class SpectraSample(Section):
     object_arcsec: Annotated[float, Field(gt=0, le=10)] = Field(description="spectra this near are of one object")
     deal: Annotated[SkyDeal | CatalogueDeal, Field(discriminator="mode")]
     folds: Annotated[int, Field(ge=2)]
-    weights: RareRedshifts | None
