@@ -1,0 +1,73 @@
+"""Spectra, samples and estimates as the stages of redshifts read them: rows in the order of spectrum_id."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data.datasets import read_tables
+from pipeline.data.manifests import read_manifest
+from pipeline.data.tables import read_parquet
+from pipeline.errors import PipelineError
+from pipeline.learn.redshift_combination import Spectra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What `spectra_of` needs.
+COLUMNS = ("sn_median", "wave_min", "wave_max", "flags")
+
+
+def read_catalogue(manifests: list[Path], columns: tuple[str, ...]) -> "pd.DataFrame":
+    """Return columns of the catalogue of spectra."""
+    table = read_tables(manifests, ["spectrum_id", *columns])
+    return table.sort_values("spectrum_id", kind="stable", ignore_index=True)
+
+
+def read_sample(path: Path) -> "pd.DataFrame":
+    """Return sample.parquet."""
+    return read_parquet(path).sort_values("spectrum_id", kind="stable", ignore_index=True)
+
+
+def spectra_of(table: "pd.DataFrame") -> Spectra:
+    """Return what the combination reads of the catalogue (`COLUMNS`)."""
+    return Spectra(*(table[name].to_numpy() for name in COLUMNS))
+
+
+def by_estimator(manifests: list[Path], names: list[str]) -> dict[str, list[Path]]:
+    """Return the manifests of each named estimator, in the order of `names`; a manifest knows whose it is.
+
+    Raises
+    ------
+    PipelineError
+        An estimator has no manifest, or a manifest is of another one.
+    """
+    found: dict[str, list[Path]] = {name: [] for name in names}
+    for path in manifests:
+        name = read_manifest(path).dataset
+        if name not in found:
+            raise PipelineError("redshifts of an unknown estimator", where=path, value=name, allowed=", ".join(names))
+        found[name].append(path)
+    if missing := [name for name, paths in found.items() if not paths]:
+        raise PipelineError("redshifts of an estimator are missing", where="--redshifts", value=", ".join(missing))
+    return found
+
+
+def rows_of(ids: np.ndarray, wanted: np.ndarray, where: object) -> np.ndarray:
+    """Return the row of each wanted spectrum in ids (sorted).
+
+    Raises
+    ------
+    PipelineError
+        A spectrum is not there.
+    """
+    found = np.minimum(np.searchsorted(ids, wanted), max(len(ids) - 1, 0))
+    missing = wanted[ids[found] != wanted] if len(ids) else wanted
+    if len(missing):
+        raise PipelineError(
+            f"{len(missing)} of {len(wanted)} spectra are not in this dataset",
+            where=where,
+            value=f"spectrum {missing[0]}",
+            next="skysieve check RUN, then snakemake",
+        )
+    return found

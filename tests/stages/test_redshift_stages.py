@@ -1,0 +1,122 @@
+"""From candidates to an assessment: the stages of redshifts on made-up estimators."""
+
+import json
+
+import numpy as np
+import pytest
+from made_up_redshifts import NAMES, SETTINGS, WAVE, make
+
+from pipeline.data.datasets import read_results
+from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
+from pipeline.data.redshift_bits import bit
+from pipeline.data.shards import write_result_shard
+from pipeline.data.tables import write_parquet
+from pipeline.learn import redshift_combination
+from pipeline.stages import calibrate_redshifts, combine_redshifts
+
+
+class Run:
+    """Files of a run with two batches of two shards each."""
+
+    def __init__(self, folder, n=3000):
+        self.folder, self.survey = folder / "results/r/spectra", make(n, seed=5)
+        table = self.survey.table
+        self.batches = [f"t1-b000{number}" for number in range(2)]
+        self.catalogue = []
+        self.redshifts = {name: [] for name in NAMES}
+        columns = table[["spectrum_id", "object_id", "sn_median"]].assign(
+            wave_min=np.float32(WAVE[0]), wave_max=np.float32(WAVE[1]), flags=bit("SIMULATED"), group_ra=0.0
+        )
+        rng = np.random.default_rng(1)
+        for batch, rows in zip(self.batches, np.array_split(np.arange(n), 2), strict=True):
+            parts = {f"{batch}-s{number}": rng.permutation(part) for number, part in enumerate(np.array_split(rows, 2))}
+            self.catalogue.append(
+                self._dataset(
+                    "catalogue", batch, ".parquet", parts, lambda rows, path: write_parquet(columns.iloc[rows], path)
+                )
+            )
+            for one in self.survey.estimates:
+
+                def write(rows, path, one=one):
+                    part = one.take(rows)
+                    write_result_shard(
+                        path, object_id=part.spectrum_id, spectrum_id=part.spectrum_id, candidate_z=part.z,
+                        candidate_score=part.score, candidate_sigma=part.sigma, bits=part.bits, **part.extras,
+                    )  # fmt: skip
+
+                self.redshifts[one.name].append(self._dataset(f"redshifts/{one.name}", batch, ".h5", parts, write))
+        self.sample = self.folder / "sample.parquet"
+        write_parquet(table.drop(columns=["sn_median", "true_z"]).sample(frac=1, random_state=1), self.sample)
+
+    def _dataset(self, name, batch, suffix, parts, write):
+        manifest = self.folder / name / f"{batch}.json"
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        entries = []
+        for shard, rows in parts.items():
+            path = manifest.with_name(f"{shard}{suffix}")
+            write(rows, path)
+            entries.append(Entry(shard, len(rows), {path.name: sha256(path)}))
+        write_manifest(Manifest(manifest.parent.name, batch, entries), manifest)
+        return manifest
+
+    def call(self, stage, out, settings, **given):
+        out = self.folder / out
+        out.parent.mkdir(parents=True, exist_ok=True)
+        arguments = ["--settings", json.dumps(settings), "--work", str(self.folder / "work"), "--out", str(out)]
+        arguments += ["--log", str(self.folder / "log.txt")]
+        for name, values in given.items():
+            arguments += [f"--{name}", *map(str, values if isinstance(values, list) else [values])]
+        return stage.main(arguments)
+
+    def calibrate(self, out="redshift_calibration.json", **changes):
+        paths = [path for name in NAMES for path in self.redshifts[name]]
+        given = {"redshifts": paths, "catalogue": self.catalogue, "sample": self.sample, "names": ",".join(NAMES)}
+        return self.call(calibrate_redshifts, out, {"calibrate": SETTINGS}, **{**given, **changes})
+
+    def combine(self, number, out="redshifts/combined"):
+        return self.call(
+            combine_redshifts, f"{out}/{self.batches[number]}.json", {},
+            redshifts=[self.redshifts[name][number] for name in NAMES[::-1]], catalogue=self.catalogue[number],
+            calibration=self.folder / "redshift_calibration.json",
+        )  # fmt: skip
+
+    @property
+    def combined(self):
+        return [self.folder / "redshifts/combined" / f"{batch}.json" for batch in self.batches]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    made = Run(tmp_path_factory.mktemp("run"))
+    assert made.calibrate() == 0
+    assert [made.combine(number) for number in range(2)] == [0, 0]
+    return made
+
+
+def test_the_combined_redshifts_are_those_of_the_rule(run):
+    content = json.loads((run.folder / "redshift_calibration.json").read_text())
+    expected = redshift_combination.apply(content, run.survey.estimates, run.survey.spectra)
+    names = ["z", "z_err", "p_wrong", "zwarn", "class", "z_second_pca", "zwarn_fnet", "line_z_quasarnet", "spectrum_id"]
+    found = read_results(run.combined, names)
+    assert (found["spectrum_id"] == run.survey.table.spectrum_id).all()
+    for name in ("z", "zwarn", "z_second_pca", "zwarn_fnet", "line_z_quasarnet"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert (found["class"] == expected["class"]).all()
+    np.testing.assert_allclose(found["p_wrong"], expected["p_wrong"], rtol=1e-6)
+    assert found["z_err"].dtype == np.float32
+
+
+def test_the_order_of_files_does_not_matter(run):
+    mixed = [run.redshifts[name][number] for number in (1, 0) for name in NAMES[::-1]]
+    assert run.calibrate("again.json", redshifts=mixed, catalogue=run.catalogue[::-1]) == 0
+    assert (run.folder / "again.json").read_bytes() == (run.folder / "redshift_calibration.json").read_bytes()
+    assert "ranks clusters" in (run.folder / "log.txt").read_text()
+
+
+def test_what_is_missing_is_named(run):
+    assert run.calibrate("no.json", redshifts=run.redshifts["pca"]) == 2
+    assert "quasarnet, fnet, rnet" in (run.folder / "log.txt").read_text()
+    assert run.calibrate("no.json", catalogue=run.catalogue[:1]) == 2
+    assert "are not in this dataset" in (run.folder / "log.txt").read_text()
+    assert run.calibrate("no.json", names="pca") == 2
+    assert "unknown estimator" in (run.folder / "log.txt").read_text()
