@@ -38,7 +38,7 @@ class Block(nn.Module):
             self.norms.append(nn.BatchNorm1d(out))
             of = out
         if grown or padding < 0:
-            raise ValueError(f"kernels {kernels} cannot keep the length: another last one, longer or shorter by one, can")
+            raise ValueError(f"kernels {kernels} cannot keep the length: a last one longer or shorter by one can")
         self.shortcut = nn.Conv1d(channels, out, 1) if channels != out else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
