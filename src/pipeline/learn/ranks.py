@@ -99,7 +99,7 @@ class Statistics:
 
     def __init__(self, ranks: Ranks, network: nn.Module, groups: int):
         self.ranks, self.groups = ranks, groups
-        self.norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        self.norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         if ranks.size > 1:
             self.before = [self._of(norm).clone() for norm in self.norms]
 

@@ -1,0 +1,42 @@
+"""The estimator `quasarnet`: what it learns, its network, and the trained one."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pipeline.learn.redshift.estimator import NetworkEstimator, read_weights
+from pipeline.learn.redshift.labels import Labels
+from pipeline.learn.redshift.lines import LineBoxes
+from pipeline.models import quasarnet
+from pipeline.settings.spectra.estimators import QuasarNet, QuasarNetScoring
+from pipeline.settings.spectra.inputs import Input
+from pipeline.spectra.inputs import input_grid
+
+KIND = "quasarnet"
+
+
+def begin(settings: QuasarNet, labels: Labels) -> LineBoxes:
+    """Return what is learnt; it is the same for every training set."""
+    return LineBoxes(settings.input.grid, settings.scoring.lines, settings.scoring.confidence)
+
+
+def network(size: dict, prepared: Input, task: LineBoxes, draw: torch.Generator) -> quasarnet.QuasarNet:
+    """Return an untrained network: `size` as in the settings, weights from the generator."""
+    return quasarnet.build(size, input_grid(prepared).pixels, draw)
+
+
+def load(weights: Path, settings: dict, device: torch.device) -> NetworkEstimator:
+    """Return the estimator of weights of the stage `train_redshift`; settings: the section `QuasarNetScoring`.
+
+    Raises
+    ------
+    PipelineError
+        The weights are missing, broken, or those of another estimator.
+    """
+    state, about = read_weights(weights, KIND)
+    scoring, prepared = QuasarNetScoring.parse(settings), Input.parse(about["input"])
+    task = LineBoxes(about["task"]["grid"], scoring.lines, scoring.confidence, about["task"]["sigma"])
+    made: nn.Module = network(about["size"], prepared, task, torch.Generator())
+    made.load_state_dict(state)
+    return NetworkEstimator(made, task, prepared, scoring.batch, device)
