@@ -6,6 +6,7 @@ import io
 import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -28,12 +29,15 @@ class Archive:
     script : dict
         Path -> list of functions of (handler, body), taken from the front, one a request.
     requests : list of (path, headers)
+    times : list of float
+        Of the requests, seconds.
     """
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
         self.script: dict[str, list] = {}
         self.requests: list[tuple[str, dict]] = []
+        self.times: list[float] = []
         self.busy = self.most_at_once = 0
         self._lock = threading.Lock()
         archive = self
@@ -76,6 +80,7 @@ class Archive:
     def answer(self, handler):
         with self._lock:
             self.requests.append((handler.path, dict(handler.headers)))
+            self.times.append(time.monotonic())
             self.busy += 1
             self.most_at_once = max(self.most_at_once, self.busy)
             script = self.script.get(handler.path)

@@ -94,11 +94,10 @@ def test_a_busy_archive_holds_the_requests_of_all_files(archive, new_fits, acts,
     archive.add("a.fits", new_fits(1), acts["status"](429, Retry_After="1"))
     for name in "bcd":
         archive.add(f"{name}.fits", new_fits(2))
-    begin = time.monotonic()
-    one = Limits(1, limits.per_second, limits.patience)
-    get(archive, tmp_path, one, *(wanted(archive, f"{name}.fits") for name in "abcd"))
-    assert time.monotonic() - begin >= 1.0
-    assert [path[-6:] for path, _ in archive.requests[:2]] == ["a.fits", "a.fits"]
+    two = Limits(2, 10.0, limits.patience)  # the second request is due 100 ms after the first, which is refused
+    get(archive, tmp_path, two, *(wanted(archive, f"{name}.fits") for name in "abcd"))
+    first, *later = archive.times
+    assert len(later) == 4 and min(later) - first >= 1.0
 
 
 def test_an_archive_that_asks_for_too_long_is_given_up(archive, new_fits, acts, tmp_path, limits):
@@ -174,7 +173,7 @@ def test_a_file_that_changed_meanwhile_is_never_mixed(archive, new_fits, acts, t
 
 
 def test_an_archive_that_continues_another_version_is_found_out(archive, new_fits, acts, tmp_path, limits):
-    old, new = new_fits(1), new_fits(2)
+    old, new = (new_fits(seed, checksum=False) for seed in (1, 2))  # a mixture would pass as a file
 
     def careless(handler, body):  # ignores If-Range
         start = int(handler.headers["Range"][6:-1])
