@@ -1,8 +1,9 @@
 """Emission lines of quasars and galaxies: vacuum rest wavelengths, typical strengths, widths and shifts.
 
 Wavelengths are those of the NIST and SDSS line lists, in Angstrom, vacuum. Equivalent widths of broad lines follow
-Vanden Berk et al. (2001, AJ 122, 549, Table 2), where that table has one entry for a blend shared out among its lines
-(as decomposed by Laor et al. 1994 and Tang et al. 2012), and Lya and N V as they are before the forest absorbs.
+Vanden Berk et al. (2001, AJ 122, 549, Table 2, whose wavelengths are vacuum ones), where one entry of that table for a
+blend is shared out among its lines. Lya and N V are as before the forest absorbs, Balmer lines as without the light of
+the host that the composite has in the red.
 """
 
 from typing import NamedTuple
@@ -79,13 +80,13 @@ BROAD = (
     Broad("HeI 3189", 3188.67, 0.9, 1.0, 0.1, -0.05, "balmer"),
     Broad("HeI 3889", 3889.74, 0.5, 1.0, 0.0, 0.0, "balmer"),
     Broad("Hepsilon", 3971.20, 2.0, 1.0, 0.0, 0.0, "balmer"),
-    Broad("Hdelta", 4102.89, 6.0, 1.0, 0.0, 0.0, "balmer"),
-    Broad("Hgamma", 4341.68, 14.0, 1.0, 0.0, 0.0, "balmer"),
+    Broad("Hdelta", 4102.89, 7.0, 1.0, 0.0, 0.0, "balmer"),
+    Broad("Hgamma", 4341.68, 16.0, 1.0, 0.0, 0.0, "balmer"),
     Broad("HeI 4473", 4472.76, 0.7, 1.0, 0.0, 0.0, "balmer"),
     Broad("HeII 4687", 4687.02, 1.8, 1.4, 0.8, -0.15, "helium"),
-    Broad("Hbeta", HBETA, 46.0, 1.0, 0.0, 0.0, "balmer"),
+    Broad("Hbeta", HBETA, 52.0, 1.0, 0.0, 0.0, "balmer"),
     Broad("HeI 5877", 5877.29, 6.0, 1.0, 0.0, 0.0, "balmer"),
-    Broad("Halpha", HALPHA, 200.0, 0.90, 0.0, 0.02, "balmer"),
+    Broad("Halpha", HALPHA, 250.0, 0.90, 0.0, 0.02, "balmer"),
     Broad("HeI 6680", 6679.995, 1.0, 1.0, 0.0, 0.0, "balmer"),
     Broad("HeI 7067", 7067.14, 2.5, 1.0, 0.0, 0.0, "balmer"),
     Broad("OI 8449", 8448.68, 8.0, 0.85, 0.0, 0.0, "low"),

@@ -100,11 +100,17 @@ class Emission(Section):
 
 
 class Host(Section):
-    """Light of the host galaxy in the fibre: absolute r magnitude at z = 0, its growth with redshift, largest share."""
+    """Light of the host galaxy in the fibre: absolute r magnitude at z = 0, its growth with redshift, largest share.
+
+    A share `faded_share` of the quasars below z = 0.8 has faded, by a number of dex within `faded`, since the light of
+    its narrow lines and their like was emitted: changing-look quasars in their faint state.
+    """
 
     magnitude: Normal
     evolution: float
-    largest_share: Share
+    largest_share: Annotated[float, Field(ge=0, lt=1)]
+    faded_share: Share
+    faded: Pair
 
 
 class Absorbers(Section):

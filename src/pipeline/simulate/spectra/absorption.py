@@ -1,10 +1,9 @@
 """What absorbs the light of quasars: the Lyman forest, damped absorbers, metals, and broad absorption lines."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.settings.spectra.simulation import Absorbers
-from pipeline.simulate.spectra.profiles import Window
+from pipeline.simulate.spectra.profiles import Window, smooth
 from pipeline.spectra import lines
 from pipeline.spectra.lines import C
 
@@ -32,7 +31,7 @@ def forest(rng: np.random.Generator, settings: Absorbers, window: Window, z: flo
     ln = np.arange(window.ln[0] - 0.02, edge + _STEP, _STEP)
     # Structure of some 100 km/s, and clusters of absorbers on ten times that.
     white = rng.standard_normal((2, len(ln)))
-    field = 0.9 * _unit(gaussian_filter1d(white[0], 0.9)) + 0.436 * _unit(gaussian_filter1d(white[1], 9.0))
+    field = 0.9 * _unit(smooth(white[0], 0.9)) + 0.436 * _unit(smooth(white[1], 9.0))
     one = np.exp(ln) / lines.LYA  # 1 + z of the absorbers
     mean = np.exp(-settings.forest_depth * one**settings.forest_slope)
     coarse = slice(None, None, 50)
@@ -46,7 +45,7 @@ def forest(rng: np.random.Generator, settings: Absorbers, window: Window, z: flo
         if edge - shift > ln[0]:
             total += ratio * np.interp(ln + shift, ln, np.where(ln < edge, tau, 0.0), right=0.0)
     width = float(np.interp(lines.LYA * (1 + z) * 0.9, window.wave, window.lsf)) / _STEP
-    seen = gaussian_filter1d(np.exp(-total), max(width, 0.3))
+    seen = smooth(np.exp(-total), max(width, 0.3))
     inside = window.ln < ln[-1]
     out[inside] = np.interp(window.ln[inside], ln, seen)
     return out * lyman_limit(rng, settings, window, z)

@@ -91,9 +91,10 @@ def content(settings: SimulatedSpectra, seed: int, row: dict, spectrum: Spectrum
         "EXTINCTION": spectrum.ebv * np.array([5.155, 3.793, 2.751, 2.086, 1.479]),
         "ANYANDMASK": int(np.bitwise_or.reduce(seen.and_mask)), "ANYORMASK": int(np.bitwise_or.reduce(seen.or_mask)),
     })  # fmt: skip
-    head = fits_bytes.primary({
-        "TELESCOP": "SDSS 2.5-M", "PLATEID": plate, "MJD": day, "FIBERID": fiber, "PLUG_RA": spectrum.ra,
-        "PLUG_DEC": spectrum.dec, "RUN2D": RUN2D[region], "COEFF0": round(float(np.log10(wave[0])), 4),
-        "COEFF1": 1e-4, "DC-FLAG": 1, "VACUUM": True, "BUNIT": "1E-17 erg/cm^2/s/Ang",
-    })  # fmt: skip
+    constant = {
+        "TELESCOP": "SDSS 2.5-M", "PLATEID": plate, "MJD": day, "RUN2D": RUN2D[region],
+        "COEFF0": round(float(np.log10(wave[0])), 4), "COEFF1": 1e-4, "DC-FLAG": 1, "VACUUM": True,
+        "BUNIT": "1E-17 erg/cm^2/s/Ang",
+    }  # fmt: skip
+    head = fits_bytes.primary(constant, {"FIBERID": fiber, "PLUG_RA": spectrum.ra, "PLUG_DEC": spectrum.dec})
     return head, fits_bytes.table("COADD", coadd), fits_bytes.table("SPECOBJ" if region == "sdss" else "SPALL", one)

@@ -15,13 +15,28 @@ from pipeline.data.atomic import atomic, remove_stale_temporaries
 _BLOCK = 2880
 
 
-def primary(cards: dict) -> bytes:
-    """Return a primary HDU without data; the keyword SIMUL marks simulated files."""
+def primary(cards: dict, numbers: dict | None = None) -> bytes:
+    """Return a primary HDU without data; the keyword SIMUL marks simulated files.
+
+    `numbers` differ from file to file: they are put in without astropy.
+    """
+    text = _constant(tuple(cards.items()))
+    text += "".join(_card(key, value) for key, value in (numbers or {}).items()) + "END".ljust(80)
+    return (text + " " * (-len(text) % _BLOCK)).encode("ascii")
+
+
+@cache
+def _constant(cards: tuple) -> str:
     hdu = fits.PrimaryHDU()
     hdu.header["SIMUL"] = (True, "simulated data, not an observation")
-    for key, value in cards.items():
+    for key, value in cards:
         hdu.header[key] = value
-    return hdu.header.tostring().encode("ascii")
+    return hdu.header.tostring(endcard=False, padding=False)
+
+
+def _card(key: str, value: int | float) -> str:
+    """Return a card in fixed format (FITS standard 4.0, section 4.2)."""
+    return f"{key:<8}= {repr(value).upper():>20}".ljust(80)
 
 
 def table(name: str, data: np.ndarray, units: tuple[tuple[str, str], ...] = ()) -> bytes:

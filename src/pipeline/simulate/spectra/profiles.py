@@ -40,6 +40,13 @@ def add_lines(out: np.ndarray, window: Window, centre, sigma, area) -> None:
         out[first[k] : last[k]] += peak[k] * np.exp(-part * part)
 
 
+def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Return values (P,) convolved with a Gaussian of a standard deviation in pixels; the ends repeat."""
+    half = int(4 * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return np.convolve(np.pad(values, half, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
 def draw(rng: np.random.Generator, settings: Normal, shift: float = 0.0) -> float:
     """Draw from a normal distribution about mean + shift, cut at the settings' range."""
     return float(np.clip(settings.mean + shift + settings.scatter * rng.standard_normal(), *settings.range))

@@ -45,6 +45,8 @@ def draw_quasar(rng: np.random.Generator, settings: Quasars, z: float, mag: floa
     share = 10 ** (-0.4 * (draw(rng, settings.host.magnitude) - settings.host.evolution * z - absolute))
     most = settings.host.largest_share
     share = share if share < 0.75 * most else most * (0.70 + 0.30 * rng.random())
+    faded = float(rng.uniform(*settings.host.faded)) if rng.random() < settings.host.faded_share and z < 0.8 else 0.0
+    share = min(1 / (1 + (1 / max(share, 1e-6) - 1) * 10**-faded), most)
     luminosity = -0.4 * (absolute - _TYPICAL) + np.log10(1 - share)
     lines, continuum = settings.emission, settings.continuum
     e1 = float(rng.standard_normal())
@@ -53,7 +55,7 @@ def draw_quasar(rng: np.random.Generator, settings: Quasars, z: float, mag: floa
     if rng.random() < lines.obscured_share and z < 1:
         obscured = float(rng.uniform(*lines.obscured_ebv))
     ebv = float(rng.exponential(continuum.red_ebv if red else continuum.blue_ebv)) if red or continuum.blue_ebv else 0.0
-    fwhm = 10 ** draw(rng, lines.width, lines.width_e1 * e1)
+    fwhm = 10 ** draw(rng, lines.width, lines.width_e1 * e1 + 0.05 * float(np.clip(luminosity, -1, 2)))
     shift = draw(rng, lines.blueshift, -250.0 * e1 - 250.0 * float(np.clip(luminosity, -1, 2)))
     values = {
         **_continuum(rng, continuum), **_lines(rng, lines, luminosity, e1, share, obscured),
@@ -72,7 +74,7 @@ def _continuum(rng, settings: Continuum) -> dict:
     }  # fmt: skip
 
 
-def _lines(rng, settings: Emission, luminosity: float, e1: float, share: float, obscured: float) -> dict:
+def _lines(rng, settings: Emission, luminosity: float, e1: float, share: float, hidden: float) -> dict:
     family = settings.family_scatter * rng.standard_normal(len(_FAMILIES))
     single = settings.line_scatter * rng.standard_normal(len(BROAD))
     common = settings.common_scatter * rng.standard_normal()
@@ -81,17 +83,17 @@ def _lines(rng, settings: Emission, luminosity: float, e1: float, share: float, 
     if weak:
         dex = dex - rng.uniform(0.5, 1.1)
     oiii = draw(rng, settings.oiii_width, settings.oiii_e1 * e1 - 0.15 * float(np.clip(luminosity, -2, 2)))
-    # The narrow lines remember the whole nucleus: dust before it does not dim them.
-    oiii += 0.4 * 4.0 * obscured * 0.8
-    # A nucleus that is faint now may have been brighter when the light of the narrow lines left it.
-    oiii += 0.45 * abs(rng.standard_normal()) * share
+    # The narrow lines are lit by the whole nucleus as it was: what hides it from us by dex, or let it fade, does not
+    # dim them. A(5008) = 3.2 E(B-V).
+    oiii += hidden + 0.3 * abs(rng.standard_normal()) * share
     oiii = min(oiii, np.log10(180.0 / max(1 - share, 0.02)))
     ratios = 10 ** (0.18 * rng.standard_normal(len(_NARROW_FAMILIES)))
     ratios[_NARROW_FAMILIES.index("resonance")] *= 0.5
     return {
-        "e1": e1, "widths": _BROAD["width"] * 10**dex, "double": rng.random() < settings.double_share, "weak": weak,
+        "e1": e1, "widths": _BROAD["width"] * 10**dex, "weak": weak, "apart": rng.uniform(0.6, 1.4),
+        "double": rng.random() < settings.double_share,
         "core": rng.uniform(0.45, 0.75), "core_width": rng.uniform(0.55, 0.8), "wing_width": rng.uniform(1.35, 2.2),
-        "wing_shift": 250.0 * rng.standard_normal(), "family_shift": 120.0 * rng.standard_normal(len(_FAMILIES)),
+        "wing_shift": 450.0 * rng.standard_normal(), "family_shift": 120.0 * rng.standard_normal(len(_FAMILIES)),
         "family_fwhm": np.exp(0.10 * rng.standard_normal(len(_FAMILIES))),
         "iron_uv": 10 ** draw(rng, settings.iron_uv_width, 0.5 * settings.iron_e1 * e1),
         "iron_optical": 10 ** draw(rng, settings.iron_optical_width, settings.iron_e1 * e1),
@@ -165,7 +167,7 @@ def _add_broad(out: np.ndarray, window: Window, quasar: Quasar) -> None:
     shift = _BROAD["shift"] * quasar.shift + values["family_shift"][_FAMILY]
     centre = np.log(_BROAD["wavelength"] * (1 + quasar.z))
     sigma = quasar.fwhm * _BROAD["fwhm"] * values["family_fwhm"][_FAMILY] * _SIGMA
-    apart = 0.9 * sigma if values["double"] else 0.0
+    apart = values["apart"] * sigma if values["double"] else 0.0
     core = values["core"]
     wings = shift + _BROAD["shift"] * 0.8 * quasar.shift + values["wing_shift"]
     parts = [(wings / C, values["wing_width"] * sigma, 1 - core)]

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.settings.spectra.simulation import Spectrograph
 from pipeline.simulate.spectra import sky
-from pipeline.simulate.spectra.profiles import Window
+from pipeline.simulate.spectra.profiles import Window, smooth
 
 LOG_STEP = 1e-4
 DESI_START, DESI_STEP, DESI_PIXELS = 3600.0, 0.8, 7781
@@ -117,11 +116,11 @@ def observe(rng: np.random.Generator, tool: Instrument, settings: Spectrograph, 
     brightness = bright[0] * tool.continuum + bright[1] * tool.lines
     counts = tool.counts * depth
     variance = (counts * (brightness + np.maximum(model, 0)) + _READ) / counts**2
-    known = (counts * (brightness + np.maximum(gaussian_filter1d(model, 1.0), 0)) + _READ) / counts**2
+    known = (counts * (brightness + np.maximum(smooth(model, 1.0), 0)) + _READ) / counts**2
     draws = rng.standard_normal((2, pixels))
     flux = model * _calibration(rng, tool, settings, wave) + np.sqrt(variance) * draws[0]
     # Sky lines are subtracted with errors that neighbouring pixels share, and that the inverse variance ignores.
-    flux += settings.sky_residual * (tool.lines * 1.3 * gaussian_filter1d(draws[1], 0.8) + 0.15 * rng.standard_normal())
+    flux += settings.sky_residual * (tool.lines * 1.3 * smooth(draws[1], 0.8) + 0.15 * rng.standard_normal())
     ivar = 1 / known
     and_mask = np.where(tool.lines > 12 * tool.continuum.mean(), BRIGHTSKY, 0).astype(np.int32)
     or_mask = and_mask.copy()
@@ -131,8 +130,8 @@ def observe(rng: np.random.Generator, tool: Instrument, settings: Spectrograph, 
     _spoil(rng, settings, flux, ivar, and_mask, or_mask)
     good = ivar > 0
     sn = float(np.median(flux[good] * np.sqrt(ivar[good]))) if good.any() else 0.0
-    smooth = gaussian_filter1d(model, 4.0)
-    return Observed(*(x.astype(np.float32) for x in (flux, ivar, brightness, smooth)), and_mask, or_mask, sn)
+    fitted = smooth(model, 4.0)
+    return Observed(*(x.astype(np.float32) for x in (flux, ivar, brightness, fitted)), and_mask, or_mask, sn)
 
 
 def _calibration(rng, tool: Instrument, settings: Spectrograph, wave: np.ndarray) -> np.ndarray:
@@ -159,8 +158,10 @@ def _spoil(rng, settings: Spectrograph, flux, ivar, and_mask, or_mask) -> None:
         at = int(rng.integers(0, pixels - length))
         runs.append((at, at + length))
     for first, last in runs:
+        # Short gaps are bridged, as the reductions do; the flux of long ones is zero.
+        ends = (flux[max(first - 1, 0)], flux[min(last, pixels - 1)]) if last - first < 50 else (0.0, 0.0)
+        flux[first:last] = np.linspace(*ends, len(flux[first:last]))
         ivar[first:last] = 0
-        flux[first:last] = 0
         and_mask[first:last] |= FULLREJECT | NODATA
         or_mask[first:last] |= FULLREJECT | NODATA
     or_mask[rng.integers(0, pixels, rng.poisson(0.004 * pixels))] |= COMBINEREJ
