@@ -25,7 +25,9 @@ class AssessRedshifts(Section):
     line_confidence: Share
     failure_lines: Annotated[int, Field(ge=1, le=6)]
     confusion_km_s: Positive = Field(description="as near must a wrong redshift be to one line taken for another")
-    extremes: tuple[float, float] = Field(description="a redshift below or above is extreme (FNet, Fig. 8: 0 and 6)")
+    extremes: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        description="a redshift below or above is extreme (FNet, Fig. 8: 0 and 6)"
+    )
     listed: Annotated[int, Field(ge=1)] = Field(description="catastrophic outliers that are listed")
     bins: Annotated[int, Field(ge=2)] = Field(description="of tables of reliability")
 
