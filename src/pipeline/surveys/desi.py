@@ -38,9 +38,10 @@ def desi_root(root: str | None) -> Path:
     return Path(folder)
 
 
-def redrock_path(path: Path) -> Path:
-    """Return the file of redshifts that belongs to a coadd."""
-    return path.with_name(path.name.replace("coadd-", "redrock-", 1))
+def redrock_path(path: Path) -> Path | None:
+    """Return the file of redshifts that lies beside a coadd; None where there is none."""
+    beside = path.with_name(path.name.replace("coadd-", "redrock-", 1))
+    return beside if path.name.startswith("coadd-") and beside.is_file() else None
 
 
 def read_coadd(path: Path | str, name: str | None = None) -> list[RawSpectrum]:
@@ -77,7 +78,8 @@ def read_coadd(path: Path | str, name: str | None = None) -> list[RawSpectrum]:
         flux, ivar, mask, broken = coadd_arms(arms, where=path)
     except PipelineError as error:
         raise UnreadableFile(error.what, where=error.where, value=error.value, allowed=error.allowed) from None
-    pipeline = read_redrock(redrock_path(path), targetid) if redrock_path(path).is_file() else {}
+    beside = redrock_path(path)
+    pipeline = read_redrock(beside, targetid) if beside else {}
     wavelength, missing = grid("desi").wavelength, np.full(rows, np.nan)
     sky = fibermap.get("objtype", np.full(rows, "")) == "SKY"
     return [

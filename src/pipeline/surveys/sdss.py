@@ -190,6 +190,8 @@ def _zbest(path: Path, plugmap: dict) -> list[dict]:
 
 def zbest_paths(path: Path) -> list[Path]:
     """Return the files with the redshifts of a plate: beside it, or in a folder named like the reduction."""
+    if not path.name.startswith("spPlate"):
+        return []
     name = path.name.replace("spPlate", "spZbest")
     beside = path.with_name(name)
     return [*([beside] if beside.is_file() else []), *sorted(path.parent.glob(f"*/{name}"))]

@@ -70,11 +70,8 @@ def survey_folder(section: RealSection) -> Path:
 
 def files_beside(path: Path) -> list[Path]:
     """Return the files that are read with one of spectra, those that exist: redshifts of Redrock, of spZbest."""
-    if path.name.startswith("coadd-"):
-        found = [redrock_path(path)]
-    else:
-        found = zbest_paths(path)[:1] if PLATE_NAME.search(path.name) else []
-    return [one for one in found if one.is_file()]
+    redrock = redrock_path(path)
+    return [redrock] if redrock else zbest_paths(path)[:1]
 
 
 def read_named(root: Path, names: list[str], doubts: SpectrumDoubts) -> Iterator[RawSpectrum]:
