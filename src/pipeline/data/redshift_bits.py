@@ -37,7 +37,6 @@ REDSHIFT_BITS = (
     RedshiftBit(21, "OFF_GRID", "the spectrograph does not cover a part of the grid"),
     RedshiftBit(24, "NAN_PIXELS", "the file had pixels that are not a number; they are carried as 0, without weight"),
     RedshiftBit(25, "UNREADABLE", "the file or row could not be read as a spectrum; it is carried as 0"),
-    RedshiftBit(26, "SIMULATED", "the spectrum comes from a simulated survey"),
 )
 
 _BY_NAME = {one.name: one for one in REDSHIFT_BITS}

@@ -45,11 +45,6 @@ SPECTRUM_COLUMNS: dict[str, tuple[type, object]] = {
     "tranche": (np.int32, -1),
     "simulated": (bool, False),
 }
-# What a reader or a table of quasars may add to a spectrum; the rest is its identity, or measured on its pixels.
-FURTHER_COLUMNS = (
-    "plate", "mjd", "fiber", "targetid", "class_pipe", "z_pipe", "z_pipe_err", "zwarn_pipe", "class_vi", "z_vi",
-    "z_conf", "in_dr12q", "bal_flag", "bi_civ", "z_qn", "z_pca", "ebv", "flags",
-)  # fmt: skip
 
 
 def complete(columns: Mapping[str, Iterable], rows: int) -> dict[str, np.ndarray]:
