@@ -12,6 +12,7 @@ from pipeline.models import quasarnet
 from pipeline.settings.spectra.estimators import QuasarNet, QuasarNetScoring
 from pipeline.settings.spectra.inputs import Input
 from pipeline.spectra.inputs import input_grid
+from pipeline.surveys import quasarnet_weights
 
 KIND = "quasarnet"
 
@@ -24,6 +25,25 @@ def begin(settings: QuasarNet, labels: Labels) -> LineBoxes:
 def network(size: dict, prepared: Input, task: LineBoxes, draw: torch.Generator) -> quasarnet.QuasarNet:
     """Return an untrained network: `size` as in the settings, weights from the generator."""
     return quasarnet.build(size, input_grid(prepared).pixels, draw)
+
+
+def published(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Return (state, about), as `learn.checkpoints.save_weights` takes them, of published weights (Keras HDF5).
+
+    The input is the published one; the lines' scatters are those of any place in a box, as nothing was measured.
+
+    Raises
+    ------
+    UnreadableFile
+        See `surveys.quasarnet_weights`.
+    """
+    found = quasarnet_weights.read_weights(path)
+    grid = "quasarnet" if found.pixels == quasarnet_weights.PIXELS[0] else "quasarnet_linear"
+    prepared = {"grid": grid, "rebin": 1, "resample": "quasarnet", "normalise": "quasarnet", "clip_sigma": None}
+    size = {**found.size, "dropout": 0.0}
+    # The scoring's rule is no part of the weights.
+    task = LineBoxes(grid, lines=1, confidence=0.5).about()
+    return found.state, {"kind": KIND, "size": size, "input": prepared, "task": task, "epoch": 0}
 
 
 def load(weights: Path, settings: dict, device: torch.device) -> NetworkEstimator:
