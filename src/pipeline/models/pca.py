@@ -164,8 +164,12 @@ class Shifted:
     ----------
     low, high : int
         Redshifts of the scan are the whole numbers low ... high of bins in log10(1 + z).
+    shifts : int
+        Their number.
     size : int
         Length of the FFTs.
+    linear, products : tensor (K, size // 2 + 1), (K (K + 1) / 2, size // 2 + 1)
+        Transforms of the vectors and of their products.
     """
 
     def __init__(self, templates: Templates, bins: Bins, device: torch.device):
@@ -190,8 +194,8 @@ class Shifted:
         self._upper = torch.triu_indices(len(values), len(values), device=device)
         self.size = next_fast_len(length, real=True)
         one = torch.from_numpy(phases[0]).to(device)
-        self._linear = torch.fft.rfft(one, self.size)
-        self._products = torch.fft.rfft(one[self._upper[0]] * one[self._upper[1]], self.size)
+        self.linear = torch.fft.rfft(one, self.size)
+        self.products = torch.fft.rfft(one[self._upper[0]] * one[self._upper[1]], self.size)
 
     def correlations(self, spectrum: Weighted) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the correlations at all redshifts, from low to high.
@@ -201,8 +205,8 @@ class Shifted:
         """
         rows = torch.cat([spectrum.weight[None], spectrum.flux[None], spectrum.terms])
         observed = torch.fft.rfft(rows, self.size).conj()
-        with_vectors = torch.fft.irfft(observed[1:, None] * self._linear, self.size)
-        with_products = torch.fft.irfft(observed[0] * self._products, self.size)
+        with_vectors = torch.fft.irfft(observed[1:, None] * self.linear, self.size)
+        with_products = torch.fft.irfft(observed[0] * self.products, self.size)
         kept = slice(MARGIN, self.shifts + MARGIN)
         with_vectors, with_products = with_vectors[..., kept].flip(-1), with_products[..., kept].flip(-1)
         return with_vectors[0], with_products, with_vectors[1:]
@@ -238,8 +242,8 @@ class Shifted:
         -------
         coefficients : tensor (K,)
         upright : bool
-            Whether the spectrum less its polynomial correlates with the first eigenspectrum less its own: a fit in which
-            it does not has its lines upside down.
+            Whether the spectrum and the first eigenspectrum, both less their polynomials, correlate: a fit in which they
+            do not has its lines upside down.
         covered : tensor (n,)
             Part of each bin in which the eigenspectra are made of data.
         """
