@@ -43,7 +43,7 @@ def _templates() -> list[Templates]:
 
 
 def _bare(prepared: list[Shifted], rows: torch.Tensor) -> None:
-    """Transform a spectrum's weights, flux and polynomials (P + 2, n), multiply by the templates' and transform back."""
+    """Transform weights, flux and polynomials (P + 2, n) of a spectrum, multiply by the templates', transform back."""
     for one in prepared:
         observed = torch.fft.rfft(rows, one.size)
         torch.fft.irfft(observed[1:, None] * one.linear, one.size)

@@ -106,7 +106,7 @@ def test_beyond_its_ends_a_template_keeps_its_level():
 
 
 def test_systematic_error():
-    """A bright flat spectrum of S/N 1000 a bin gets the relative error as that of each bin; a faint one keeps its own."""
+    """A bright flat spectrum of S/N 1000 a bin gets the relative error; a faint one nearly keeps its own."""
     for level, sigma in ((1000.0, 1.0), (1.0, 10.0)):
         weight = torch.full((BINS.count,), sigma**-2, dtype=torch.float64)
         prepared = Weighting(BINS, 1, 0.05, CPU)(weight, weight * level)

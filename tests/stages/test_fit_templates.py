@@ -49,14 +49,17 @@ def run(tmp_path_factory):
     star = np.arange(N) % 5 == 4
     flux, ivar, mask = quasars(np.where(star, 4.5, z), 8.0, 2)
     rest = GRID.wavelength / 4000
-    flux[star] = (1 + draw.normal(size=(star.sum(), 1)) * (rest - 1) + draw.normal(size=(star.sum(), GRID.pixels)) / 8)
+    bands = 1 - 0.3 * (np.sin(40 * rest) > 0.5)
+    flux[star] = bands * (1 + 0.3 * draw.normal(size=(star.sum(), 1)) * (rest - 1))
+    flux[star] += draw.normal(size=(star.sum(), GRID.pixels)) / 8
     ivar[star], mask[star] = 64, False
     bal = np.where(np.arange(N) % 10 == 3, 1, 0)
     flux[bal == 1] = 1e3  # they must not be seen
     entries = []
     for number, rows in enumerate(np.array_split(np.arange(N), SHARDS)):
         path = folder / f"s{number}.h5"
-        columns = {"spectrum_id": ids[rows], "object_id": ids[rows], "ra": np.zeros(len(rows)), "dec": np.zeros(len(rows))}
+        columns = {"spectrum_id": ids[rows], "object_id": ids[rows]}
+        columns |= {name: np.zeros(len(rows)) for name in ("ra", "dec")}
         write_spectrum_shard(path, flux[rows], ivar[rows], mask[rows], columns, GRID.attrs, simulated=True)
         entries.append(Entry(f"s{number}", len(rows), {path.name: sha256(path)}))
     write_manifest(Manifest("shards", "b0", entries), folder / "b0.json")

@@ -2,7 +2,7 @@
 
 | file | eigenspectra | wavelengths | class |
 |---|---|---|---|
-| Redrock `rrtemplate-*.fits[.gz]` | image BASIS_VECTORS (K, L) | CRVAL1, CDELT1: log10 if LOGLAM is 1, else Å | RRTYPE |
+| Redrock `rrtemplate-*.fits[.gz]` | image BASIS_VECTORS (K, L) | CRVAL1, CDELT1: log10 if LOGLAM, else Å | RRTYPE |
 | idlspec2d `spEigen*.fits` | primary image (K, L) | COEFF0, COEFF1: log10 | OBJECT |
 
 Wavelengths are vacuum, rest frame. A bin where all eigenspectra are zero holds no template.

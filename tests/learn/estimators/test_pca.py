@@ -1,4 +1,4 @@
-"""The estimator finds injected redshifts within its errors, warns where it should, and no spectrum depends on others."""
+"""The estimator finds injected redshifts within its errors, warns where it should; spectra do not meet each other."""
 
 import numpy as np
 import pytest
