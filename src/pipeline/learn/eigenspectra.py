@@ -28,10 +28,11 @@ HISTORY = ("kind", "range", "spectra", "iteration", "explained_variance", "clipp
 _ROWS, _SPREAD = 256, 500  # of a block: spectra, and fine bins by which their redshifts differ
 _EDGE = 30  # fine bins whose median goes on beyond the covered range
 # Of the mean diagonal element of a system: it decides only what no data decide.
-_RIDGE = 1e-8
+_RIDGE = 1e-10
 # When the axes are chosen: it holds down the coefficients of what a spectrum's part of the rest frame hardly shows,
 # which are noise times a large number and would come first.
 _RIDGE_AXES = 1e-2
+_MEDIAN_OF_NORMAL = 0.6745  # of the absolute value
 
 
 @dataclass
@@ -209,21 +210,20 @@ class EigenSpectra:
     def clip(self, limit: float) -> tuple[int, int]:
         """Take the weight from outliers; return how many pixels and how many spectra.
 
-        Pixels: farther from the model than limit times the scatter of their spectrum (1 at least, in units of the
-        errors). Spectra: with a scatter above limit times the median.
+        Pixels: farther from the model than limit times the scatter of their spectrum (in units of the errors, 1 at
+        least; from the median of its residuals). Spectra: with a scatter above limit times the median of all.
         """
         scatters, residuals = [], []
         for window, weight, flux in self._parts():
             vectors = self.vectors[:, window]
             model = self._coefficients(vectors, weight, flux)[0] @ vectors
-            residual = torch.where(weight > 0, (flux - weight * model) / weight.sqrt(), 0.0)
-            number = (weight > 0).sum(-1).clamp_min(1)
-            scatters.append((residual.square().sum(-1) / number).sqrt())
-            residuals.append(residual.float())
-        median = torch.cat(scatters).median()
+            residual = torch.where(weight > 0, (flux - weight * model) / weight.sqrt(), torch.nan).float()
+            scatters.append(residual.abs().nanmedian(-1).values / _MEDIAN_OF_NORMAL)
+            residuals.append(residual)
+        median = torch.cat(scatters).nanmedian()
         pixels = spectra = 0
         for block, scatter, residual in zip(self.data.blocks, scatters, residuals, strict=True):
-            far = (residual.abs() > limit * scatter.clamp_min(1)[:, None]) & (torch.from_numpy(block.weight) > 0)
+            far = residual.abs() > limit * scatter.clamp_min(1)[:, None]
             odd = scatter > limit * median
             pixels, spectra = pixels + int(far[~odd].sum()), spectra + int(odd.sum())
             out = (far | odd[:, None]).numpy()

@@ -164,8 +164,12 @@ class Shifted:
     ----------
     low, high : int
         Redshifts of the scan are the whole numbers low ... high of bins in log10(1 + z).
+    shifts : int
+        Their number.
     size : int
         Length of the FFTs.
+    linear, products : tensor (K, size // 2 + 1), (K (K + 1) / 2, size // 2 + 1)
+        Transforms of the vectors and of their products.
     """
 
     def __init__(self, templates: Templates, bins: Bins, device: torch.device):
@@ -184,14 +188,14 @@ class Shifted:
         # phases[p] holds the means over the bins when the templates move by p fine bins to the red.
         starts = [slice(width - 1 - phase, width - 1 - phase + width * length) for phase in range(width)]
         phases = np.stack([values[:, start].reshape(len(values), length, width).mean(-1) for start in starts])
-        self._windows = torch.from_numpy(phases).to(device).unfold(-1, n, 1)
+        self._phases = torch.from_numpy(phases).to(device)
         known = torch.from_numpy(known[starts[0]].reshape(length, width).mean(-1)).to(device)
         self._known = known.unfold(-1, n, 1)
         self._upper = torch.triu_indices(len(values), len(values), device=device)
         self.size = next_fast_len(length, real=True)
-        one = torch.from_numpy(phases[0]).to(device)
-        self._linear = torch.fft.rfft(one, self.size)
-        self._products = torch.fft.rfft(one[self._upper[0]] * one[self._upper[1]], self.size)
+        self._squares = self._phases[:, self._upper[0]] * self._phases[:, self._upper[1]]
+        self.linear = torch.fft.rfft(self._phases[0], self.size)
+        self.products = torch.fft.rfft(self._squares[0], self.size)
 
     def correlations(self, spectrum: Weighted) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the correlations at all redshifts, from low to high.
@@ -201,8 +205,8 @@ class Shifted:
         """
         rows = torch.cat([spectrum.weight[None], spectrum.flux[None], spectrum.terms])
         observed = torch.fft.rfft(rows, self.size).conj()
-        with_vectors = torch.fft.irfft(observed[1:, None] * self._linear, self.size)
-        with_products = torch.fft.irfft(observed[0] * self._products, self.size)
+        with_vectors = torch.fft.irfft(observed[1:, None] * self.linear, self.size)
+        with_products = torch.fft.irfft(observed[0] * self.products, self.size)
         kept = slice(MARGIN, self.shifts + MARGIN)
         with_vectors, with_products = with_vectors[..., kept].flip(-1), with_products[..., kept].flip(-1)
         return with_vectors[0], with_products, with_vectors[1:]
@@ -210,26 +214,34 @@ class Shifted:
     def scan(self, spectrum: Weighted) -> torch.Tensor:
         """Return chi2 (S,) at log10(1 + z) = low ... high bins."""
         right, products, terms = self.correlations(spectrum)
-        matrix = products.new_empty((len(right), len(right), self.shifts))
+        return spectrum.rest - _solve_all(*_project(self._symmetric(products), right, terms, spectrum.amount))
+
+    def _systems(self, spectrum: Weighted, places: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the systems (K, K, M) and (K, M) at shifts of fine bins, of which there are few."""
+        k, n = len(self.linear), self.bins.count
+        sides = torch.cat([spectrum.flux[None], spectrum.terms]).T.contiguous()
+        products = sides.new_empty((len(places), self._upper.shape[1]))
+        vectors = sides.new_empty((len(places), k, sides.shape[1]))
+        for number, place in enumerate(places):
+            shift, phase = divmod(place, self.bins.width)
+            window = slice(self.high + MARGIN - shift, self.high + MARGIN - shift + n)
+            torch.mv(self._squares[phase, :, window], spectrum.weight, out=products[number])
+            torch.mm(self._phases[phase, :, window], sides, out=vectors[number])
+        terms = vectors[..., 1:].permute(2, 1, 0)
+        return _project(self._symmetric(products.T), vectors[..., 0].T.contiguous(), terms, spectrum.amount)
+
+    def _symmetric(self, products: torch.Tensor) -> torch.Tensor:
+        """Return matrices (K, K, S) of their upper triangles (K (K + 1) / 2, S)."""
+        k = len(self.linear)
+        matrix = products.new_empty((k, k, products.shape[-1]))
         matrix[self._upper[0], self._upper[1]] = products
         matrix[self._upper[1], self._upper[0]] = products
-        return spectrum.rest - _solve_all(*_project(matrix, right, terms, spectrum.amount))
-
-    def _designs(self, place: torch.Tensor) -> torch.Tensor:
-        """Return the vectors (..., K, n) at shifts (...) of fine bins."""
-        shift = torch.div(place, self.bins.width, rounding_mode="floor")
-        return self._windows[place - self.bins.width * shift, :, self.high + MARGIN - shift]
-
-    def _systems(self, spectrum: Weighted, designs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the systems (K, K, ...) and (K, ...) of designs (..., K, n)."""
-        matrix = ((designs * spectrum.weight) @ designs.mT).movedim((-2, -1), (0, 1)).contiguous()
-        right = (designs @ spectrum.flux).movedim(-1, 0).contiguous()
-        terms = (designs @ spectrum.terms.T).movedim((-1, -2), (0, 1))
-        return _project(matrix, right, terms, spectrum.amount)
+        return matrix
 
     def at(self, spectrum: Weighted, place: torch.Tensor) -> torch.Tensor:
         """Return chi2 (...) at shifts (...) of fine bins, which may lie up to MARGIN fine bins outside the scan."""
-        return spectrum.rest - _solve_all(*self._systems(spectrum, self._designs(place)))
+        gain = _solve_all(*self._systems(spectrum, place.flatten().tolist()))
+        return spectrum.rest - gain.reshape(place.shape)
 
     def fit(self, spectrum: Weighted, place: int) -> tuple[torch.Tensor, bool, torch.Tensor]:
         """Fit at a shift of fine bins.
@@ -238,12 +250,11 @@ class Shifted:
         -------
         coefficients : tensor (K,)
         upright : bool
-            Whether the spectrum less its polynomial correlates with the first eigenspectrum less its own: a fit in which
-            it does not has its lines upside down.
+            Whether the spectrum and the first eigenspectrum, both less their polynomials, correlate: a fit in which
+            they do not has its lines upside down.
         covered : tensor (n,)
             Part of each bin in which the eigenspectra are made of data.
         """
-        at = torch.tensor(place, device=spectrum.weight.device)
-        matrix, right = self._systems(spectrum, self._designs(at))
+        matrix, right = (part[..., 0] for part in self._systems(spectrum, [place]))
         coefficients = torch.linalg.pinv(matrix, hermitian=True) @ right
         return coefficients, bool(right[0] > 0), self._known[self.high + MARGIN - place // self.bins.width]

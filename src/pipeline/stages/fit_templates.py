@@ -7,6 +7,7 @@ how the iterations went.
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from pipeline.data.atomic import atomic, write_text
 from pipeline.data.manifests import shard_paths
@@ -115,8 +116,8 @@ def _from_files(job: Job, settings: FileTemplates) -> list[Templates]:
 
 def run(job: Job) -> None:
     """Make the templates and write them."""
-    settings = Pca.parse(job.settings["model"])
-    set_up(settings.threads, job.device)
+    settings = Pca.parse(job.settings["estimator"])
+    set_up(settings.threads, torch.device("cpu"))
     history = []
     if isinstance(settings.templates, FileTemplates):
         templates = _from_files(job, settings.templates)
@@ -137,7 +138,6 @@ def main(argv=None) -> int:
         inputs=("shards+", "sample", "templates*"),
         outputs=("weights", "history"),
         values=("name",),
-        network=True,
     )
 
 

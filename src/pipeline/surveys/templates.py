@@ -1,9 +1,9 @@
 """Published eigenspectra, on the fine bins of `spectra.log_bins`.
 
-| file | layout |
-|---|---|
-| Redrock `rrtemplate-*.fits[.gz]` | image BASIS_VECTORS (K, L); CRVAL1 and CDELT1, of log10 wavelength where LOGLAM is 1, else in Å; RRTYPE |
-| idlspec2d `spEigen*.fits` | primary image (K, L); COEFF0 and COEFF1 of log10 wavelength; OBJECT |
+| file | eigenspectra | wavelengths | class |
+|---|---|---|---|
+| Redrock `rrtemplate-*.fits[.gz]` | image BASIS_VECTORS (K, L) | CRVAL1, CDELT1: log10 if LOGLAM, else Å | RRTYPE |
+| idlspec2d `spEigen*.fits` | primary image (K, L) | COEFF0, COEFF1: log10 | OBJECT |
 
 Wavelengths are vacuum, rest frame. A bin where all eigenspectra are zero holds no template.
 """
