@@ -3,18 +3,19 @@
 import numpy as np
 
 from pipeline.data.velocity import SPEED_OF_LIGHT
+from pipeline.spectra import lines
 
-# Lines strong enough to be taken for one another (vacuum, Å); of blends the middle (Vanden Berk et al. 2001).
+# Lines strong enough to be taken for one another (vacuum, Å); of the doublet [O II] the middle, of [O III] the stronger.
 LINES = {
-    "Lya": 1215.67,
-    "SiIV": 1398.5,
-    "CIV": 1549.06,
-    "CIII]": 1908.73,
-    "MgII": 2798.75,
-    "[OII]": 3728.5,
-    "Hbeta": 4862.71,
-    "[OIII]": 5008.24,
-    "Halpha": 6564.6,
+    "Lya": lines.LYA,
+    "SiIV": lines.SIIV,
+    "CIV": lines.CIV,
+    "CIII]": lines.CIII,
+    "MgII": lines.MGII,
+    "[OII]": sum(lines.OII) / 2,
+    "Hbeta": lines.HBETA,
+    "[OIII]": lines.OIII[1],
+    "Halpha": lines.HALPHA,
 }
 NONE = ""
 
