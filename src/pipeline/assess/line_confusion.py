@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.data.velocity import SPEED_OF_LIGHT
 from pipeline.spectra import lines
 
-# Lines strong enough to be taken for one another (vacuum, Å); of the doublet [O II] the middle, of [O III] the stronger.
+# Lines strong enough to be taken for one another (vacuum, Å); of [O II] the middle, of [O III] the stronger one.
 LINES = {
     "Lya": lines.LYA,
     "SiIV": lines.SIIV,
