@@ -70,7 +70,7 @@ def catalogue(n=4000, seed=3):
 
 def drawn(frame=None, **changes):
     settings, splits = SpectraSample.parse({**SAMPLE, **changes}), Splits.parse(SPLITS)
-    return draw(catalogue() if frame is None else frame, deal(splits, SEED), settings, splits, SEED)
+    return draw(catalogue() if frame is None else frame, deal(splits, SEED), settings, SEED)
 
 
 DEALS = [{"mode": "sky"}, {"mode": "catalogue", "select": 0.1, "calibrate": 0.1}]
@@ -108,7 +108,7 @@ def test_an_object_across_the_edge_of_a_cell_is_in_no_set():
     frame["dec"] = [dec[edge], dec[edge + 1]]  # 0.36 arcsec
     more = catalogue()
     more["spectrum_id"] += 100_000
-    sample, _ = draw(pd.concat([frame, more]), table, SpectraSample.parse(SAMPLE), splits, SEED)
+    sample, _ = draw(pd.concat([frame, more]), table, SpectraSample.parse(SAMPLE), SEED)
     pair = sample[sample.spectrum_id.isin(frame.spectrum_id)]
     assert pair.group.nunique() == 1 and (pair.set == "").all()
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_is_refused():
         {**SPLITS, "mode": "papers", "shares": {"train": 0.7, "select": 0.0, "calibrate": 0.0, "judge": 0.3}}
     )
     with pytest.raises(PipelineError, match="dealt singly"):
-        draw(catalogue(), deal(papers, SEED), SpectraSample.parse(SAMPLE), papers, SEED)
+        draw(catalogue(), deal(papers, SEED), SpectraSample.parse(SAMPLE), SEED)
 
 
 def test_the_stage(tmp_path):
@@ -202,7 +202,7 @@ def test_the_stage(tmp_path):
         entry = Entry(f"s{number}", len(rows), {path.name: sha256(path)})
         write_manifest(Manifest("catalogue", f"t1-b{number}", [entry]), manifests[-1])
     write_parquet(deal(Splits.parse(SPLITS), SEED), tmp_path / "splits.parquet")
-    settings = {"sample": SAMPLE, "splits": SPLITS, "seed": SEED}
+    settings = {"sample": SAMPLE, "seed": SEED}
     arguments = ["--catalogue", *map(str, manifests), "--splits", str(tmp_path / "splits.parquet")]
     arguments += ["--out", str(tmp_path / "sample.parquet"), "--settings", json.dumps(settings)]
     assert sample_spectra.main([*arguments, "--work", str(tmp_path / "work"), "--log", str(tmp_path / "log")]) == 0

@@ -10,9 +10,9 @@ from pipeline.data.datasets import read_results
 from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.redshift_bits import bit
 from pipeline.data.shards import write_result_shard
-from pipeline.data.tables import write_parquet
+from pipeline.data.tables import read_ecsv, write_parquet
 from pipeline.learn import redshift_combination
-from pipeline.stages import calibrate_redshifts, combine_redshifts
+from pipeline.stages import assess_redshifts, calibrate_redshifts, combine_redshifts
 
 
 class Run:
@@ -120,3 +120,64 @@ def test_what_is_missing_is_named(run):
     assert "are not in this dataset" in (run.folder / "log.txt").read_text()
     assert run.calibrate("no.json", names="pca") == 2
     assert "unknown estimator" in (run.folder / "log.txt").read_text()
+
+
+ASSESS = {
+    "confidence": 0.95,
+    "bootstrap": 200,
+    "redshift_edges": [0.0, 1.0, 2.0, 3.0, 6.0],
+    "sn_edges": [0.0, 1.0, 3.0, 100.0],
+    "line_confidence": 0.5,
+    "failure_lines": 2,
+    "confusion_km_s": 3000.0,
+    "extremes": [0.05, 5.9],
+    "listed": 10,
+    "bins": 8,
+}
+
+
+def assessed(run, out="assessment/redshifts.json", **more):
+    settings = {"assess": ASSESS, "simulated": True, "seed": 1}
+    velocity = run.folder / "assessment/velocity.ecsv"
+    given = {"combined": run.combined, "catalogue": run.catalogue, "sample": run.sample, "velocity": velocity, **more}
+    assert run.call(assess_redshifts, out, settings, **given) == 0
+    return json.loads((run.folder / out).read_text()), read_ecsv(velocity)
+
+
+def test_the_assessment_counts_the_judged_alone(run):
+    found, table = assessed(run)
+    judged = run.survey.table[run.survey.table.set == "judge"]
+    assert (np.asarray(table["spectrum_id"]) == judged.spectrum_id).all()
+    quasar = (judged.label_class == "quasar").to_numpy()
+    assert found["judged"]["quasar"] == quasar.sum() and found["reference"] == "label"
+    dv = np.asarray(table["dv_pca"])[quasar]
+    z = run.survey.estimates[0].z[judged.index, 0][quasar]
+    np.testing.assert_allclose(dv, 299792.458 * (z - judged.true_z[quasar]) / (1 + judged.true_z[quasar]))
+    row = found["estimators"]["pca"]["quasars"]["within"]["6000"]
+    assert row["count"] == (np.abs(dv) < 6000).sum() and row["low"] < row["share"] < row["high"]
+    for part in ("by_redshift", "by_sn"):
+        assert sum(row["spectra"] for row in found["estimators"]["fnet"][part]) == pytest.approx(quasar.sum(), abs=3)
+    by_class = found["estimators"]["combined"]["by_class"]
+    assert sum(row["spectra"] for row in by_class.values()) == quasar.sum() and by_class["BAL"]["spectra"] > 50
+    failures = found["failures_of_line_finders"]["quasarnet"]
+    assert 20 < failures["quasars"] < 0.7 * quasar.sum()
+    within = {name: row["within"]["6000"]["share"] for name, row in failures["estimators"].items()}
+    assert within["quasarnet"] < found["estimators"]["quasarnet"]["quasars"]["within"]["6000"]["share"]
+    assert found["published"][0]["mark"] == "published, other sample"
+
+
+def test_truth_replaces_labels_where_it_is_given(run):
+    table = run.survey.table
+    truth = table[["spectrum_id"]].assign(kind=table.label_class, z=table.true_z)
+    truth.loc[table.set == "judge", "z"] += 1.0  # nothing agrees with it
+    write_parquet(truth.iloc[::-1], run.folder / "truth.parquet")
+    found, _ = assessed(run, "assessment/other.json", truth=run.folder / "truth.parquet")
+    assert found["reference"] == "truth"
+    assert found["estimators"]["combined"]["quasars"]["within"]["6000"]["share"] < 0.1
+    assert found["estimators"]["combined"]["unflagged_failures"] > 500
+
+
+def test_the_assessment_is_the_same_twice(run):
+    first, _ = assessed(run)
+    again, _ = assessed(run, "assessment/again.json", catalogue=run.catalogue[::-1], combined=run.combined[::-1])
+    assert first == again

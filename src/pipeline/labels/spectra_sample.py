@@ -6,9 +6,8 @@ import pandas as pd
 from pipeline.data import random, sky
 from pipeline.data.redshift_bits import bit
 from pipeline.errors import PipelineError
-from pipeline.labels.splits import assign, is_papers
+from pipeline.labels.splits import assign_as_dealt, is_papers
 from pipeline.settings.spectra.sample import CatalogueDeal, SpectraSample
-from pipeline.settings.splits import Splits
 
 COLUMNS = {
     "spectrum_id": np.int64,
@@ -33,7 +32,7 @@ SKY = "sky"
 
 
 def draw(
-    catalogue: pd.DataFrame, table: pd.DataFrame, sample: SpectraSample, splits: Splits, seed: int
+    catalogue: pd.DataFrame, table: pd.DataFrame, sample: SpectraSample, seed: int
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Return the sample and the number of spectra of each class in each set.
 
@@ -70,7 +69,7 @@ def draw(
     if isinstance(sample.deal, CatalogueDeal):
         sets = _by_catalogue(catalogue, group, sample.deal, seed)
     else:
-        sets = _by_sky(catalogue, group, table, splits)
+        sets = _by_sky(catalogue, group, table)
     usable = np.isin(label_class, sample.classes)
     if sample.redshift is not None:
         outside = ~((label_z >= sample.redshift.lower) & (label_z <= sample.redshift.upper))
@@ -143,7 +142,7 @@ def broad_absorption(catalogue: pd.DataFrame, label_class: np.ndarray) -> np.nda
     return found
 
 
-def _by_sky(catalogue: pd.DataFrame, group: np.ndarray, table: pd.DataFrame, splits: Splits) -> np.ndarray:
+def _by_sky(catalogue: pd.DataFrame, group: np.ndarray, table: pd.DataFrame) -> np.ndarray:
     if is_papers(table):
         raise PipelineError(
             "objects dealt singly have no sets that select and calibrate",
@@ -151,7 +150,7 @@ def _by_sky(catalogue: pd.DataFrame, group: np.ndarray, table: pd.DataFrame, spl
             value="papers",
             allowed="cells; the split of the FNet paper is spectra.sample.deal: {mode: catalogue}",
         )
-    sets = assign(catalogue.ra, catalogue.dec, table, splits.nside, splits.margin_arcsec)
+    sets = assign_as_dealt(catalogue.ra, catalogue.dec, table)
     names, code = np.unique(sets.astype(str), return_inverse=True)
     _, number = np.unique(group, return_inverse=True)
     lowest, highest = np.full(len(sets), len(names)), np.full(len(sets), -1)

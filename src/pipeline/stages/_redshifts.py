@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.datasets import read_tables
-from pipeline.data.manifests import read_manifest
+from pipeline.data.manifests import read_manifest, shard_paths
+from pipeline.data.shards import read_result_shard
 from pipeline.data.tables import read_parquet
 from pipeline.errors import PipelineError
 from pipeline.learn.redshift_combination import Spectra
@@ -27,6 +28,14 @@ def read_catalogue(manifests: list[Path], columns: tuple[str, ...]) -> "pd.DataF
 def read_sample(path: Path) -> "pd.DataFrame":
     """Return sample.parquet."""
     return read_parquet(path).sort_values("spectrum_id", kind="stable", ignore_index=True)
+
+
+def read_combined(manifests: list[Path]) -> dict[str, np.ndarray]:
+    """Return all columns of combined redshifts."""
+    parts = [read_result_shard(path) for manifest in manifests for _, path in shard_paths(manifest, ".h5")]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(joined["spectrum_id"], kind="stable")
+    return {name: values[order] for name, values in joined.items()}
 
 
 def spectra_of(table: "pd.DataFrame") -> Spectra:

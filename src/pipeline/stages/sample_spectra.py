@@ -7,15 +7,14 @@ from pipeline.data.datasets import read_tables
 from pipeline.data.tables import read_parquet, write_parquet
 from pipeline.labels.spectra_sample import CATALOGUE_COLUMNS, draw
 from pipeline.settings.spectra.sample import SpectraSample
-from pipeline.settings.splits import Splits
 from pipeline.stages._door import Job, door
 
 
 def run(job: Job) -> None:
     """Write the sample and log the counts of each set."""
-    sample, splits = SpectraSample.parse(job.settings["sample"]), Splits.parse(job.settings["splits"])
+    sample = SpectraSample.parse(job.settings["sample"])
     catalogue = read_tables(job.paths["catalogue"], list(CATALOGUE_COLUMNS))
-    drawn, counts = draw(catalogue, read_parquet(job.paths["splits"]), sample, splits, job.settings["seed"])
+    drawn, counts = draw(catalogue, read_parquet(job.paths["splits"]), sample, job.settings["seed"])
     for name, count in counts.items():
         job.log.event("drawn", set=name, **count)
     job.log.event("in no set", spectra=int((drawn.set == "").sum()), of=len(drawn))
