@@ -31,7 +31,7 @@ def quasar_catalogue(batch):
     """The table of visual inspections that a batch is joined with."""
     if SPECTRA_SIMULATED:
         return f"{tranche_folder(batch)}/qso_catalogue.fits"
-    return Q.survey.quasars or []
+    return getattr(Q.survey, "quasars", None) or []
 
 
 if SPECTRA_SIMULATED:

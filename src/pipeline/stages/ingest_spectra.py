@@ -35,7 +35,6 @@ class _Simulated:
     def __init__(self, job: Job):
         self._root = job.paths["survey"][0].parent
         self._entries = {entry.shard: entry for path in job.paths["survey"] for entry in read_manifest(path).shards}
-        self.quasars = None
 
     def files(self, row: dict) -> list[Path]:
         return [self._root / name for name in sorted(self._entries[row["shard"]].files)]
@@ -54,7 +53,6 @@ class _Real:
 
     def __init__(self, section):
         self._section, self._root = section, survey_folder(section)
-        self.quasars = None if section.kind == "spectra_index" or section.quasars is None else Path(section.quasars)
 
     def files(self, row: dict) -> list[Path]:
         section, names = self._section, names_of(row["sources"])
@@ -81,7 +79,7 @@ def run(job: Job) -> None:
     simulated = survey["kind"] == "simulated"
     rows = {row["shard"]: row for row in json.loads(job.values["rows"])}
     raw = _Simulated(job) if simulated else _Real(TypeAdapter(RealSpectra).validate_json(json.dumps(survey)))
-    tables = [path for path in (job.paths["quasars"], raw.quasars) if path is not None]
+    tables = job.paths["quasars"]
     table = QuasarTable(tables[0]) if tables else None
     target = grid(ingest.grid)
 
@@ -114,7 +112,7 @@ def _report(job: Job, shard: str, doubts: SpectrumDoubts) -> None:
 
 def main(argv=None) -> int:
     """Run the stage."""
-    inputs = ("survey*", "quasars?")
+    inputs = ("survey*", "quasars*")
     return door("ingest_spectra", run, argv, inputs=inputs, outputs=("shards", "catalogue"), values=("rows",))
 
 
