@@ -82,8 +82,6 @@ rule fit_templates:
     log: f"{WORK}/logs/fit_templates/{{estimator}}.log",
     threads: max([Q.estimators[name].threads for name in SCANS], default=1)
     resources:
-        device=S.device,
-        gpu=GPU,
         mem_mb=memory(6000),
         runtime=240,
     conda: ENVIRONMENT
@@ -91,7 +89,6 @@ rule fit_templates:
         "python -m pipeline.stages.fit_templates --shards {input.shards:q} --sample {input.sample:q}"
         " --templates {input.templates:q} --weights {output.weights:q} --history {output.history:q}"
         " --name {wildcards.estimator} --settings {params.settings:q} --work {params.work} --log {log:q}"
-        " --device {resources.device}"
 
 
 rule redshift:
