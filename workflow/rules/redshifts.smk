@@ -78,7 +78,7 @@ rule fit_templates:
     params:
         *code("fit_templates"),
         work=WORK,
-        settings=lambda wildcards: graph.payload(model=Q.estimators[wildcards.estimator]),
+        settings=lambda wildcards: graph.payload(estimator=Q.estimators[wildcards.estimator]),
     log: f"{WORK}/logs/fit_templates/{{estimator}}.log",
     threads: max([Q.estimators[name].threads for name in SCANS], default=1)
     resources:
