@@ -11,6 +11,8 @@ from simulated_spectra import changed, parsed, rows
 from pipeline.data.manifests import read_manifest
 from pipeline.data.tables import parquet_metadata, read_parquet
 from pipeline.stages import simulate_spectra, simulate_spectra_catalogue
+from pipeline.surveys.desi import read_coadd
+from pipeline.surveys.sdss import read_spec
 
 VALUES = changed(spectra_per_shard=25, catalogue__pipeline_failures=0.3)
 ROWS = rows(parsed(spectra_per_shard=25))
@@ -80,6 +82,16 @@ def test_catalogue_and_truth_agree_with_the_files(results):
         assert (about["OBJTYPE"].strip() in (b"SKY", "SKY")) == (line.kind == "sky")
     coadd = next(root.glob("healpix/main/dark/*/*/coadd-*.fits"))
     assert set(fitsio.read(coadd, ext="FIBERMAP")["TARGETID"]) == set(truth[truth.survey == "desi"].targetid)
+    # The ids are those that the readers of such files make.
+    assert truth.spectrum_id.is_unique
+    ids = truth.set_index("spectrum_id")
+    seen = [read_spec(path) for path in sorted(root.glob("spectra/lite/*/spec-*.fits"))] + read_coadd(coadd)
+    assert {one.spectrum_id for one in seen} == set(ids.index)
+    for one in seen:
+        line = ids.loc[one.spectrum_id]
+        assert (one.object_id, one.ra, one.survey) == (line.object_id, line.ra, line.survey)
+        ratio = one.flux * np.sqrt(one.ivar)
+        assert np.median(ratio[~one.mask]) == pytest.approx(line.sn, rel=0.1, abs=0.15)
     quasars = truth[truth.kind == "quasar"]
     assert quasars[["host_share", "fwhm", "luminosity", "slope"]].notna().all().all()
 
