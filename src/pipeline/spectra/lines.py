@@ -59,7 +59,7 @@ BROAD = (
     Broad("SiIV", SIIV, 5.0, 1.2, 0.7, -0.10, "high"),
     Broad("OIV]", 1402.06, 4.2, 1.2, 0.7, -0.10, "high"),
     Broad("NIV] 1486", 1486.496, 0.4, 1.0, 0.6, -0.10, "nitrogen"),
-    Broad("CIV", CIV, 25.0, 1.1, 1.0, -0.18, "carbon"),
+    Broad("CIV", CIV, 34.0, 1.1, 1.0, -0.18, "carbon"),
     Broad("FeII 1600", 1610.0, 4.5, 3.0, 0.3, -0.10, "shelf"),
     Broad("HeII 1640", 1640.42, 4.5, 1.7, 1.1, -0.22, "helium"),
     Broad("OIII] 1663", 1663.48, 2.2, 1.2, 0.4, -0.12, "high"),

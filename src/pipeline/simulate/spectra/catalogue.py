@@ -91,7 +91,8 @@ def truth(row: dict, spectrum: Spectrum) -> dict:
     quasar = spectrum.kind == "quasar"
     damped = source.values["damped"] if quasar else []
     return {
-        "plate": who.plate, "mjd": who.mjd, "fiber": who.fiber, "targetid": who.targetid,
+        "spectrum_id": who.spectrum_id, "object_id": who.object_id, "plate": who.plate, "mjd": who.mjd,
+        "fiber": who.fiber, "targetid": who.targetid,
         "object": "/".join(str(part) for part in spectrum.key), "kind": spectrum.kind, "z": spectrum.z,
         "sn": spectrum.observed.sn, "ra": spectrum.ra, "dec": spectrum.dec, "survey": row["region"],
         "subclass": source.subclass if source is not None and not quasar else "",

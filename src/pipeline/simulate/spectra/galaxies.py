@@ -36,7 +36,7 @@ def draw_galaxy(rng: np.random.Generator, settings: Galaxies, z: float, mag: flo
     }[subclass]  # fmt: skip
     weights = np.array(weights) / sum(weights)
     metal = 0.35 * rng.standard_normal()
-    hbeta = {"starforming": 0.4 + 1.3 * weights[2] / 0.5, "seyfert": 0.55, "passive": -0.9, "poststarburst": -0.6}
+    hbeta = {"starforming": 0.2 + 1.0 * weights[2] / 0.5, "seyfert": 0.55, "passive": -0.9, "poststarburst": -0.6}
     oxygen = {"oiii": 10 ** (-0.9 * metal), "oii": 10 ** (-0.25 * metal), "nii": 10 ** (0.7 * metal - 0.1)}
     flux = _HII * np.array([oxygen.get(family, 1.0) for family in _FAMILY])
     if subclass == "seyfert":

@@ -57,9 +57,9 @@ def draw_quasar(rng: np.random.Generator, settings: Quasars, z: float, mag: floa
     ebv = float(rng.exponential(continuum.red_ebv if red else continuum.blue_ebv)) if red or continuum.blue_ebv else 0.0
     fwhm = 10 ** draw(rng, lines.width, lines.width_e1 * e1 + 0.05 * float(np.clip(luminosity, -1, 2)))
     shift = draw(rng, lines.blueshift, -250.0 * e1 - 250.0 * float(np.clip(luminosity, -1, 2)))
+    hidden = 0.4 * 3.2 * obscured + faded
     values = {
-        **_continuum(rng, continuum), **_lines(rng, lines, luminosity, e1, share, obscured),
-        **_host(rng),
+        **_continuum(rng, continuum), **_lines(rng, lines, luminosity, e1, share, hidden), **_host(rng), "faded": faded,
     }  # fmt: skip
     bal = absorption.draw_troughs(rng, settings.absorbers)
     slope = draw(rng, continuum.slope)
