@@ -43,7 +43,7 @@ class Survey:
     @property
     def spectra(self):
         n = len(self.table)
-        flags = np.full(n, bit("SIMULATED"))
+        flags = np.full(n, bit("NAN_PIXELS"))
         return Spectra(self.table.sn_median.to_numpy(), np.full(n, WAVE[0]), np.full(n, WAVE[1]), flags)
 
     def of(self, name):

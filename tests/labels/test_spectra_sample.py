@@ -56,6 +56,7 @@ def catalogue(n=4000, seed=3):
             "dec": dec,
             "class_pipe": np.where(sky, "SKY", np.where(person == 1, "STAR", "QSO")).astype(object),
             "z_pipe": z + 0.01,
+            "zwarn_pipe": rng.choice([0, 4], total),
             "class_vi": person.astype(np.int16),
             "z_vi": np.where(sky | (person == 0), np.nan, z),
             "z_conf": rng.integers(1, 4, total).astype(np.int16),
@@ -140,6 +141,20 @@ def test_labels_of_inspection_and_of_the_pipeline():
     kind, z = labels(frame, SpectraSample.parse({**SAMPLE, "label": "z_pipe"}))
     assert (frame.class_pipe[kind == "quasar"] == "QSO").all()
     np.testing.assert_array_equal(z[kind == "quasar"], frame.z_pipe[kind == "quasar"])
+
+
+def test_the_pipeline_labels_what_nobody_has_looked_at():
+    frame = catalogue()
+    kind, z = labels(frame, SpectraSample.parse({**SAMPLE, "label": "either", "z_conf": 2}))
+    inspected, sure = frame.class_vi > 0, frame.z_conf >= 2
+    by_pipe = (frame.class_vi == 0) & (frame.zwarn_pipe == 0)
+    assert by_pipe.sum() > 50 and (kind[by_pipe] == "quasar").all()
+    np.testing.assert_array_equal(z[by_pipe], frame.z_pipe[by_pipe])
+    quasar = inspected & sure & frame.class_vi.isin((3, 30))
+    np.testing.assert_array_equal(z[quasar], frame.z_vi[quasar])
+    assert (kind[quasar] == "quasar").all()
+    assert set(kind[inspected & ~sure]) == {""} == set(kind[(frame.class_vi == 0) & (frame.zwarn_pipe > 0)])
+    assert set(kind[frame.class_pipe == "SKY"]) == {"sky"}
 
 
 def test_broad_absorption_lines():

@@ -201,7 +201,7 @@ def test_bits_say_why(content, fresh, columns):
     zwarn, z = columns["zwarn"], columns["z"]
     for name in ("SECOND_CLOSE", "NO_LINES", "DISAGREE", "NOT_QUASAR"):
         assert 0 < ((zwarn & bit(name)) != 0).mean() < 0.6, name
-    assert not (zwarn & bit("SIMULATED")).any()
+    assert not (zwarn & bit("NAN_PIXELS")).any()
     not_quasar = (zwarn & bit("NOT_QUASAR")) != 0
     assert combination.flagged(zwarn)[not_quasar].all() and (fresh.labelled.kind[not_quasar] != "quasar").mean() > 0.9
     differ = (zwarn & bit("DISAGREE")) != 0

@@ -25,7 +25,7 @@ class Run:
         self.catalogue = []
         self.redshifts = {name: [] for name in NAMES}
         columns = table[["spectrum_id", "object_id", "sn_median"]].assign(
-            wave_min=np.float32(WAVE[0]), wave_max=np.float32(WAVE[1]), flags=bit("SIMULATED"), group_ra=0.0
+            wave_min=np.float32(WAVE[0]), wave_max=np.float32(WAVE[1]), flags=bit("NAN_PIXELS"), group_ra=0.0
         )
         rng = np.random.default_rng(1)
         for batch, rows in zip(self.batches, np.array_split(np.arange(n), 2), strict=True):

@@ -21,7 +21,7 @@ COLUMNS = {
     "weight": np.float32,
 }
 CATALOGUE_COLUMNS = (
-    *("spectrum_id", "ra", "dec", "class_pipe", "z_pipe", "class_vi", "z_vi", "z_conf", "in_dr12q"),
+    *("spectrum_id", "ra", "dec", "class_pipe", "z_pipe", "zwarn_pipe", "class_vi", "z_vi", "z_conf", "in_dr12q"),
     *("bal_flag", "bi_civ", "flags", "tranche"),
 )
 # DR16Q (Lyke et al. 2020): CLASS_PERSON. Blazars (50) have no lines, and belong to no class here.
@@ -108,19 +108,21 @@ def labels(catalogue: pd.DataFrame, sample: SpectraSample) -> tuple[np.ndarray, 
 
     A quasar without a finite, positive redshift has no label; stars and galaxies are negatives with or without one.
     """
-    kind = np.full(len(catalogue), "", dtype=object)
-    pipeline = catalogue.class_pipe.to_numpy(dtype=object)
-    if sample.label == "z_vi":
-        person = catalogue.class_vi.to_numpy()
+    pipeline, person = catalogue.class_pipe.to_numpy(dtype=object), catalogue.class_vi.to_numpy()
+    kind, z = np.full(len(catalogue), "", dtype=object), np.full(len(catalogue), np.nan)
+    if sample.label != "z_pipe":
         for code, name in _INSPECTED.items():
             kind[person == code] = name
-        z = catalogue.z_vi.to_numpy(dtype=np.float64)
+        z = catalogue.z_vi.to_numpy(dtype=np.float64, copy=True)
         if sample.z_conf is not None:
             kind[catalogue.z_conf.to_numpy() < sample.z_conf] = ""
-    else:
+    if sample.label != "z_vi":
+        trusted = np.full(len(catalogue), True)
+        if sample.label == "either":  # what was inspected without a result has no label
+            trusted = (person <= 0) & (catalogue.zwarn_pipe.to_numpy() == 0)
         for code, name in _PIPELINE.items():
-            kind[pipeline == code] = name
-        z = catalogue.z_pipe.to_numpy(dtype=np.float64)
+            kind[trusted & (pipeline == code)] = name
+        z[trusted] = catalogue.z_pipe.to_numpy()[trusted]
     kind[pipeline == "SKY"] = SKY  # the fibre pointed at nothing; nobody inspects it
     kind[(kind == "quasar") & ~(np.isfinite(z) & (z > 0))] = ""
     return kind, np.where(np.isin(kind, ("quasar", "galaxy", "star")), z, np.nan)

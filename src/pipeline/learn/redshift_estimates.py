@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 CLASSES = ("quasar", "galaxy", "star", "sky")
 _REQUIRED = ("spectrum_id", "candidate_z", "candidate_score", "candidate_sigma", "bits")
 _EXTRAS = ("chi2", "dof", "class_chi2", "line_confidence", "line_z", "class_probability")
-_INGEST = bit("NAN_PIXELS") | bit("UNREADABLE") | bit("SIMULATED")  # not the estimator's
+_INGEST = bit("NAN_PIXELS") | bit("UNREADABLE")  # not the estimator's
 
 
 @dataclass(frozen=True)

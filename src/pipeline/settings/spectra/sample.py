@@ -49,13 +49,14 @@ class RedshiftRange(Section):
 class SpectraSample(Section):
     """The sample of spectra.
 
-    `label`: `z_vi`, classes and redshifts of visual inspection (`CLASS_PERSON` 3 and 30 are quasars), or `z_pipe`,
-    those of the pipeline, with which the RNet slides label. `z_conf` is the least confidence of an inspected redshift
+    `label`: `z_vi`, classes and redshifts of visual inspection (`CLASS_PERSON` 3 and 30 are quasars); `z_pipe`, those
+    of the pipeline, with which the RNet slides label; `either`, the inspection's, and where nobody has looked the
+    pipeline's if it gives no warning, as in DR16Q's column Z. `z_conf` is the least confidence of an inspected redshift
     (DR16Q: 3 is sure), null takes all, as does `redshift` null.
     """
 
     tranches: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-    label: Literal["z_vi", "z_pipe"]
+    label: Literal["z_vi", "z_pipe", "either"]
     z_conf: Annotated[int, Field(ge=0, le=3)] | None
     classes: Annotated[list[LabelClass], Field(min_length=1)]
     redshift: RedshiftRange | None
