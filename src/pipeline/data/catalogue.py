@@ -63,13 +63,38 @@ class Column:
         return self.dtype.startswith("int")
 
 
+@dataclass(frozen=True)
+class Registry:
+    """What the columns of one kind of published table are.
+
+    Attributes
+    ----------
+    where : str
+        The file that describes them.
+    entries : mapping
+        Name, or name with <MODEL> -> the fields of `Column`.
+    header : mapping
+        Keys of the provenance -> their comments.
+    """
+
+    where: str
+    entries: Mapping[str, dict]
+    header: Mapping[str, str]
+
+
 @cache
 def _entries() -> dict[str, dict]:
     text = resources.files("pipeline.data").joinpath("columns.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
-def column_of_model(prefix: str, model: str) -> str:
+@cache
+def lenses() -> Registry:
+    """Return the registry of `columns.yaml`, which holds where no other one is named."""
+    return Registry("src/pipeline/data/columns.yaml", _entries(), HEADER_COMMENTS)
+
+
+def column_of_model(prefix: str, model: str, registry: Registry | None = None) -> str:
     """Return the name of the column of one model, e.g. `SCORE_PROBE`.
 
     Raises
@@ -78,20 +103,21 @@ def column_of_model(prefix: str, model: str) -> str:
         The name is taken by another column (a model called `mean`).
     """
     name = f"{prefix}_{re.sub('[^A-Z0-9]+', '_', model.upper())}"
-    if name in _entries():
+    if name in (registry or lenses()).entries:
         raise PipelineError("a model has a name that another column of the catalogue takes", value=model, where=name)
     return name
 
 
-def column(name: str) -> Column:
+def column(name: str, registry: Registry | None = None) -> Column:
     """Return the entry of a column.
 
     Raises
     ------
     PipelineError
-        `columns.yaml` has no entry for it.
+        The registry has no entry for it.
     """
-    entries = _entries()
+    registry = registry or lenses()
+    entries = registry.entries
     if name in entries and "<" not in name:
         return Column(name=name, **entries[name])
     for pattern, entry in entries.items():
@@ -104,7 +130,7 @@ def column(name: str) -> Column:
     near = difflib.get_close_matches(name, entries, n=1)
     raise PipelineError(
         "a column of a published table has no entry",
-        where="src/pipeline/data/columns.yaml",
+        where=registry.where,
         value=name,
         next=f"add its type, unit, UCD, description and null rule{f' (or is it {near[0]}?)' if near else ''}",
     )
@@ -146,26 +172,31 @@ def _typed(values, entry: Column) -> np.ndarray:
     return typed
 
 
-def typed_table(columns: Mapping | pd.DataFrame, header: Mapping[str, object]) -> Table:
+def typed_table(
+    columns: Mapping | pd.DataFrame, header: Mapping[str, object], registry: Registry | None = None
+) -> Table:
     """Return columns (N,) as an astropy table with their units, descriptions and UCDs, in the order given.
 
     Parameters
     ----------
     columns : mapping of str to array, or DataFrame
     header : mapping
-        Provenance; its keys are those of `HEADER_COMMENTS`.
+        Provenance; its keys are those of the registry.
+    registry : Registry, optional
+        Here and in what follows: None stands for that of the lenses.
 
     Raises
     ------
     PipelineError
         A column or a key has no entry, a value is missing where it must not be or does not fit its type.
     """
-    unknown = [key for key in header if key not in HEADER_COMMENTS]
+    registry = registry or lenses()
+    unknown = [key for key in header if key not in registry.header]
     if unknown:
-        raise PipelineError("unknown header key", value=unknown, allowed=", ".join(HEADER_COMMENTS))
+        raise PipelineError("unknown header key", value=unknown, allowed=", ".join(registry.header))
     table = Table(meta=dict(header))
     for name in columns:
-        entry = column(name)
+        entry = column(name, registry)
         table[name] = _typed(columns[name], entry)
         table[name].description = entry.description
         table[name].meta["ucd"] = entry.ucd
@@ -175,35 +206,36 @@ def typed_table(columns: Mapping | pd.DataFrame, header: Mapping[str, object]) -
     return table
 
 
-def cards(header: Mapping[str, object]) -> list[fits.Card]:
-    """Return provenance as FITS cards, with the comments of `HEADER_COMMENTS` where they fit."""
+def cards(header: Mapping[str, object], registry: Registry | None = None) -> list[fits.Card]:
+    """Return provenance as FITS cards, with the comments of the registry where they fit."""
+    comments = (registry or lenses()).header
     found = []
     for key, value in header.items():
         # A card has 80 characters; a longer text goes on in CONTINUE cards and has no comment.
-        comment = HEADER_COMMENTS[key]
+        comment = comments[key]
         found.append(fits.Card(key, value, comment if len(f"{value}{comment}") < 65 else ""))
     return found
 
 
-def write_fits(table: Table, path: Path | str, *, name: str) -> None:
+def write_fits(table: Table, path: Path | str, *, name: str, registry: Registry | None = None) -> None:
     """Write a table of `typed_table` as FITS: provenance in both headers, TUNIT, TCOMM, TUCD and TNULL as cards."""
-    hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(_fits_columns(table), name=name)]
+    hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(_fits_columns(table, registry), name=name)]
     for number, label in enumerate(table.colnames, start=1):
-        entry = column(label)
+        entry = column(label, registry)
         for key, value in (("TUNIT", entry.unit), ("TCOMM", entry.description), ("TUCD", entry.ucd)):
             if value:
                 hdus[1].header[f"{key}{number}"] = value
     for hdu in hdus:
-        hdu.header.extend(cards(table.meta), end=True)
+        hdu.header.extend(cards(table.meta, registry), end=True)
         hdu.add_checksum(when=DIGEST)
     with atomic(path) as temporary:
         fits.HDUList(hdus).writeto(temporary)
 
 
-def _fits_columns(table: Table) -> list[fits.Column]:
+def _fits_columns(table: Table, registry: Registry | None) -> list[fits.Column]:
     columns = []
     for label in table.colnames:
-        entry, values = column(label), np.asarray(table[label])
+        entry, values = column(label, registry), np.asarray(table[label])
         if entry.dtype == "str":
             values = np.array([value.encode("ascii", "replace") for value in values.tolist()], dtype=bytes)
             columns.append(fits.Column(label, f"{max(1, values.dtype.itemsize)}A", array=values))
@@ -213,7 +245,7 @@ def _fits_columns(table: Table) -> list[fits.Column]:
     return columns
 
 
-def _votable(table: Table, name: str) -> VOTableFile:
+def _votable(table: Table, name: str, registry: Registry | None) -> VOTableFile:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", W50)  # nanomaggy
         votable = from_table(table)
@@ -224,7 +256,7 @@ def _votable(table: Table, name: str) -> VOTableFile:
     resource.tables[0].name = name
     resource.tables[0].infos.clear()
     for field in resource.tables[0].fields:
-        entry = column(field.name)
+        entry = column(field.name, registry)
         if entry.name in ("RA", "DEC"):
             field.ref = "icrs"
         if entry.integer and entry.missing != "never":
@@ -239,15 +271,15 @@ def _xml(votable: VOTableFile) -> bytes:
     return re.sub(rb"<!--.*?-->\n", b"", buffer.getvalue(), count=1, flags=re.DOTALL)
 
 
-def write_votable(table: Table, path: Path | str, *, name: str) -> None:
+def write_votable(table: Table, path: Path | str, *, name: str, registry: Registry | None = None) -> None:
     """Write a table of `typed_table` as a VOTable."""
     with atomic(path) as temporary:
-        temporary.write_bytes(_xml(_votable(table, name)))
+        temporary.write_bytes(_xml(_votable(table, name, registry)))
 
 
-def write_voparquet(table: Table, path: Path | str, *, name: str) -> None:
+def write_voparquet(table: Table, path: Path | str, *, name: str, registry: Registry | None = None) -> None:
     """Write a table of `typed_table` as VOParquet 1.0: Parquet with an empty VOTable that describes the columns."""
-    described = _xml(_votable(table[:0], name)).decode("utf-8")
+    described = _xml(_votable(table[:0], name, registry)).decode("utf-8")
     metadata = {
         **{key: value for key, value in table.meta.items()},
         "IVOA.VOTable-Parquet.version": "1.0",
@@ -256,19 +288,26 @@ def write_voparquet(table: Table, path: Path | str, *, name: str) -> None:
     write_parquet(pd.DataFrame({label: np.asarray(table[label]) for label in table.colnames}), path, metadata)
 
 
-def write_catalogue(columns: Mapping | pd.DataFrame, paths: list[Path], *, name: str, header: Mapping) -> Table:
+def write_catalogue(
+    columns: Mapping | pd.DataFrame,
+    paths: list[Path],
+    *,
+    name: str,
+    header: Mapping,
+    registry: Registry | None = None,
+) -> Table:
     """Write columns in the formats that the suffixes of `paths` name (.fits, .ecsv, .vot, .parquet); return them."""
-    table = typed_table(columns, header)
+    table = typed_table(columns, header, registry)
     for path in map(Path, paths):
         match path.suffix:
             case ".fits":
-                write_fits(table, path, name=name)
+                write_fits(table, path, name=name, registry=registry)
             case ".ecsv":
                 write_ecsv(table, path)
             case ".vot":
-                write_votable(table, path, name=name)
+                write_votable(table, path, name=name, registry=registry)
             case ".parquet":
-                write_voparquet(table, path, name=name)
+                write_voparquet(table, path, name=name, registry=registry)
             case other:
                 raise PipelineError("unknown format", where=path, value=other, allowed=".fits .ecsv .vot .parquet")
     return table
