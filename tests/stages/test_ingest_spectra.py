@@ -45,6 +45,8 @@ def call(folder, survey, rows, *more, out="results", work="work", **changes):
     settings = json.dumps({"survey": survey, "ingest": {**PLAIN, **changes}})
     argv = ["--shards", found["shards"], "--catalogue", found["catalogue"], "--rows", rows_json(rows)]
     argv += ["--settings", settings, "--work", folder / work, "--log", folder / "log.txt", *more]
+    if survey.get("quasars"):
+        argv += ["--quasars", survey["quasars"]]
     return ingest_spectra.main([str(word) for word in argv]), found["shards"], found["catalogue"]
 
 
