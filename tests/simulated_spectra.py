@@ -51,6 +51,6 @@ def row(settings: SimulatedSpectra, region: str) -> dict:
 def ideal(region: str) -> dict:
     """Return settings of a spectrograph without noise worth mention and without blemishes."""
     return {f"spectrographs__{region}": {
-        "depth": [1e8, 0.0], "sky_residual": 0.0, "calibration": 0.0, "bad_share": 0.0, "spikes": 0.0,
-        "dead_share": 0.0,
+        "depth": [1e8, 0.0], "sky_residual": 0.0, "correlation": 0.0, "calibration": 0.0, "bad_share": 0.0,
+        "spikes": 0.0, "dead_share": 0.0,
     }}  # fmt: skip

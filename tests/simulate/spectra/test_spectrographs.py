@@ -25,7 +25,7 @@ def skies(region, number, **changes):
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_noise_of_sky_fibres_agrees_with_the_inverse_variance(region):
-    changes = {f"spectrographs__{region}__spikes": 0.0}
+    changes = {f"spectrographs__{region}__spikes": 0.0, f"spectrographs__{region}__correlation": 0.0}
     ratio, lines = skies(region, 40, **changes)
     quiet, bright = ratio[:, ~lines], ratio[:, lines]
     assert np.nanstd(quiet) == pytest.approx(1.0, abs=0.06)
@@ -36,9 +36,21 @@ def test_noise_of_sky_fibres_agrees_with_the_inverse_variance(region):
     assert np.nanstd(ratio[:, lines]) == pytest.approx(1.0, abs=0.02)
 
 
+def test_pixels_share_noise_with_their_neighbours():
+    changes = {"spectrographs__boss__spikes": 0.0, "spectrographs__boss__sky_residual": 0.0,
+               "spectrographs__boss__correlation": 0.1}  # fmt: skip
+    ratio, _ = skies("boss", 20, **changes)
+    ratio = np.nan_to_num(ratio)
+    assert np.std(ratio) == pytest.approx(np.sqrt(0.8**2 + 2 * 0.1**2), abs=0.02)
+    near = np.mean(ratio[:, 1:] * ratio[:, :-1]) / np.mean(ratio**2)
+    assert near == pytest.approx(2 * 0.1 * 0.8 / (0.8**2 + 2 * 0.1**2), abs=0.03)
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_noise_of_bright_objects_agrees_too(region):
-    settings = parsed(**{f"spectrographs__{region}__{key}": 0.0 for key in ("calibration", "sky_residual", "spikes")})
+    settings = parsed(
+        **{f"spectrographs__{region}__{key}": 0.0 for key in ("calibration", "sky_residual", "spikes", "correlation")}
+    )
     tool = instrument(region)
     model = 30 + 20 * np.sin(tool.window.wave / 300)
     drawn = [observe(np.random.default_rng(k), tool, getattr(settings.spectrographs, region), model, 1.0)

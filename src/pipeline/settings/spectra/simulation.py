@@ -176,12 +176,15 @@ class Spectrograph(Section):
     """One spectrograph: exposure relative to its typical one, and what is wrong with its spectra.
 
     `depth` is lognormal: median, scatter (natural logarithm). `sky_residual` is the error of sky subtraction as a share
-    of the sky that the reported inverse variance does not know, `calibration` the scatter of the flux calibration,
-    `bad_share` the share of pixels without data, `spikes` the mean number of unmasked cosmic rays a spectrum.
+    of the sky that the reported inverse variance does not know, `correlation` the share of a pixel's noise that it
+    gives to each neighbour when exposures are put on one grid (the inverse variance ignores that, too), `calibration`
+    the scatter of the flux calibration, `bad_share` the share of pixels without data, `spikes` the mean number of
+    unmasked cosmic rays a spectrum.
     """
 
     depth: Pair
     sky_residual: NotNegative
+    correlation: Annotated[float, Field(ge=0, lt=0.3)]
     calibration: NotNegative
     bad_share: Share
     spikes: NotNegative

@@ -90,7 +90,7 @@ def _lines(rng, settings: Emission, luminosity: float, e1: float, share: float, 
     ratios = 10 ** (0.18 * rng.standard_normal(len(_NARROW_FAMILIES)))
     ratios[_NARROW_FAMILIES.index("resonance")] *= 0.5
     return {
-        "e1": e1, "widths": _BROAD["width"] * 10**dex, "weak": weak, "apart": rng.uniform(0.6, 1.4),
+        "e1": e1, "widths": _BROAD["width"] * 10**dex, "weak": weak, "apart": rng.uniform(0.6, 2.0),
         "double": rng.random() < settings.double_share,
         "core": rng.uniform(0.45, 0.75), "core_width": rng.uniform(0.55, 0.8), "wing_width": rng.uniform(1.35, 2.2),
         "wing_shift": 450.0 * rng.standard_normal(), "family_shift": 120.0 * rng.standard_normal(len(_FAMILIES)),

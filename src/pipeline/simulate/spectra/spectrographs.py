@@ -118,11 +118,16 @@ def observe(rng: np.random.Generator, tool: Instrument, settings: Spectrograph, 
     variance = (counts * (brightness + np.maximum(model, 0)) + _READ) / counts**2
     known = (counts * (brightness + np.maximum(smooth(model, 1.0), 0)) + _READ) / counts**2
     draws = rng.standard_normal((2, pixels))
+    if settings.correlation:
+        share = settings.correlation
+        draws[0] = np.convolve(draws[0], (share, 1 - 2 * share, share), mode="same")
     flux = model * _calibration(rng, tool, settings, wave) + np.sqrt(variance) * draws[0]
     # Sky lines are subtracted with errors that neighbouring pixels share, and that the inverse variance ignores.
-    flux += settings.sky_residual * (tool.lines * 1.3 * smooth(draws[1], 0.8) + 0.15 * rng.standard_normal())
+    broad = np.interp(wave, np.linspace(wave[0], wave[-1], 9), rng.standard_normal(9))
+    error = tool.lines * 1.3 * smooth(draws[1], 0.8) + 0.25 * tool.continuum * broad
+    flux += settings.sky_residual * error
     ivar = 1 / known
-    and_mask = np.where(tool.lines > 12 * tool.continuum.mean(), BRIGHTSKY, 0).astype(np.int32)
+    and_mask = np.where(tool.lines > 3 * tool.continuum.mean(), BRIGHTSKY, 0).astype(np.int32)
     or_mask = and_mask.copy()
     for at in rng.integers(0, pixels, rng.poisson(settings.spikes)):
         wide = int(rng.integers(1, 4))
