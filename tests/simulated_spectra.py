@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.graph import simulated_spectra
 from pipeline.settings.spectra.simulation import SimulatedSpectra
-from pipeline.simulate.spectra import layout
 
 VALUES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 
@@ -30,17 +30,7 @@ def parsed(**values) -> SimulatedSpectra:
 
 def rows(settings: SimulatedSpectra) -> list[dict]:
     """Return the rows of its shards, as a stage's `--rows` has them."""
-    return [
-        {
-            "shard": name,
-            "kind": "spectra",
-            "batch": "t1-b0000",
-            "tranche": tranche,
-            "sources": sources,
-            "region": region,
-        }
-        for name, tranche, sources, region in layout.shards(settings)
-    ]
+    return [vars(one) for one in simulated_spectra(settings, 100)]
 
 
 def row(settings: SimulatedSpectra, region: str) -> dict:

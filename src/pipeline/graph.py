@@ -313,6 +313,43 @@ def simulated_shards(survey, shards_per_job: int) -> list[Row]:
     return into_batches(shards, shards_per_job)
 
 
+# Pixels of the simulated spectra: HEALPix of DESI's size, nested; 8 of its 12 faces reach down to declination -42.
+SPECTRA_NSIDE = 64
+_SPECTRA_PIXELS = 8 * SPECTRA_NSIDE**2
+_SPECTRA_STEP = 20077  # prime, so that no pixel comes twice, and far from one place to the next
+SPECTRA_PLACES = 1000  # of a tranche
+_FIRST_PLATE = {"sdss": 300, "boss": 3600}  # plates of SDSS-I/II have lower numbers than those of BOSS
+
+
+def spectra_pixel(place: int) -> int:
+    """Return the pixel of a place."""
+    return place * _SPECTRA_STEP % _SPECTRA_PIXELS
+
+
+def simulated_spectra(survey, shards_per_job: int) -> list[Row]:
+    """Derive the shards of the simulated spectra from their settings: plates of SDSS-I/II and BOSS, pixels of DESI.
+
+    Each has a place on the sky. The first plates and pixels have theirs in common, so that they can share objects.
+    """
+    shards = []
+
+    def add(tranche: int, region: str, what: str, number: int, place: int) -> None:
+        sources = f"{what}={number};place={place}"
+        shards.append((f"t{tranche}-{region}-{number:05d}", "spectra", tranche, sources, region))
+
+    for tranche in range(1, survey.tranches + 1):
+        start = (tranche - 1) * SPECTRA_PLACES
+        plates = []
+        for region, wanted in (("sdss", survey.sdss_plates), ("boss", survey.boss_plates)):
+            first = _FIRST_PLATE[region] + (tranche - 1) * wanted
+            plates += [(region, first + number) for number in range(wanted)]
+        for place, (region, plate) in enumerate(plates, start):
+            add(tranche, region, "plate", plate, place)
+        for place in range(start, start + survey.desi_pixels):
+            add(tranche, "desi", "healpix", spectra_pixel(place), place)
+    return into_batches(shards, shards_per_job)
+
+
 def shards_text(rows: list[Row]) -> str:
     """Return the content of shards.tsv."""
     text = io.StringIO()
@@ -367,12 +404,7 @@ def spectrum_shards(settings, results: Path, configfiles) -> list[Row]:
     if spectra is None:
         return []
     if spectra.survey.kind == "simulated":
-        from pipeline.simulate.spectra.layout import shards
-
-        return into_batches(
-            [(name, "spectra", tranche, sources, region) for name, tranche, sources, region in shards(spectra.survey)],
-            spectra.ingest.shards_per_job,
-        )
+        return simulated_spectra(spectra.survey, spectra.ingest.shards_per_job)
     return _listed(results / "spectra" / "shards.tsv", configfiles)
 
 

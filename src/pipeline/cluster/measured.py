@@ -110,7 +110,8 @@ def of_run(project: Path, run: str) -> Measured:
 def _of_spectra(record: dict) -> bool:
     """Whether a job belongs to the spectra half, which estimates leave out: all that it makes lies below such names."""
     parts = {part for path in record["outputs"].values() for part in Path(path).parts}
-    return any(part == "redshifts" or part.startswith("spectra") for part in parts) or record["stage"].endswith("_spectra")
+    named = any(part == "redshifts" or part.startswith("spectra") for part in parts)
+    return named or record["stage"].endswith("_spectra")
 
 
 def _image_seconds(jobs: list[dict], objects: int) -> float:

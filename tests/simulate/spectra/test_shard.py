@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy_healpix import HEALPix
 from simulated_spectra import parsed, row, rows
 
 from pipeline.data.sky import match
+from pipeline.graph import SPECTRA_NSIDE
 from pipeline.simulate.spectra import layout, pipeline_fit, shard
 
 
@@ -28,9 +31,11 @@ def test_spectra_lie_on_their_plates_and_pixels(made):
     for region, spectra in shards.items():
         sources = row(settings, region)["sources"]
         if region == "desi":
-            assert {layout.pixel_at(one.ra, one.dec) for one in spectra} == {layout.number(sources)[1]}
+            healpix = HEALPix(SPECTRA_NSIDE, order="nested")
+            places = np.array([(one.ra, one.dec) for one in spectra]).T * u.deg
+            assert set(healpix.lonlat_to_healpix(*places).tolist()) == {layout.number(sources)[1]}
             continue
-        ra, dec = layout.centre(sources)
+        ra, dec = layout.in_pixel(layout.pixel(sources), 0.5, 0.5)
         away = match([ra], [dec], [one.ra for one in spectra], [one.dec for one in spectra], 3600 * 1.5001)
         assert len(away[0]) == len(spectra)
         assert np.median(away[2]) / 3600 == pytest.approx(1.5 * np.sqrt(0.5), rel=0.25)

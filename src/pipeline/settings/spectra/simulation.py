@@ -245,6 +245,6 @@ class SimulatedSpectra(Section):
     def _fits(self):
         if not 0 < self.sdss_plates + self.boss_plates + self.desi_pixels:
             raise ValueError("no plate and no pixel: nothing to simulate")
-        if self.tranches * self.sdss_plates > 2500 or self.tranches * self.boss_plates > 5000:
-            raise ValueError("at most 2500 plates of SDSS and 5000 of BOSS in all tranches")
+        if max(self.sdss_plates + self.boss_plates, self.desi_pixels) > 1000 or self.tranches > 32:
+            raise ValueError("at most 1000 plates and 1000 pixels of DESI in a tranche, and 32 tranches")
         return self

@@ -4,8 +4,9 @@ import numpy as np
 
 from pipeline.data.ids import pack_object_id
 from pipeline.data.random import stream
+from pipeline.graph import SPECTRA_NSIDE
 from pipeline.simulate.spectra import fits_bytes, spectrographs
-from pipeline.simulate.spectra.layout import NSIDE, number
+from pipeline.simulate.spectra.layout import number
 from pipeline.simulate.spectra.pipeline_fit import Fit
 from pipeline.simulate.spectra.shard import Spectrum
 from pipeline.simulate.spectra.spectrographs import ARMS
@@ -107,7 +108,7 @@ def contents(
             fits_bytes.image(f"{arm}_MASK", np.where(good, 0, _NODATA).astype(np.uint32)),
             fits_bytes.image(f"{arm}_RESOLUTION", diagonals),
         ]
-    cards = {"SPGRP": "healpix", "SPGRPVAL": pixel, "HPXPIXEL": pixel, "HPXNSIDE": NSIDE, "HPXNEST": True}
+    cards = {"SPGRP": "healpix", "SPGRPVAL": pixel, "HPXPIXEL": pixel, "HPXNSIDE": SPECTRA_NSIDE, "HPXNEST": True}
     head = fits_bytes.primary({**cards, "SURVEY": SURVEY, "PROGRAM": PROGRAM})
     degrees = (("TARGET_RA", "deg"), ("TARGET_DEC", "deg"), ("EBV", "mag"), ("FLUX_R", "nanomaggy"))
     maps = fits_bytes.table("FIBERMAP", fibermap, degrees)

@@ -1,110 +1,65 @@
-"""Where the plates and pixels of the simulated spectroscopic survey lie. Standard library only: read while parsing."""
+"""Where the plates and pixels of the simulated spectroscopic survey lie; `graph.simulated_spectra` lists them."""
 
-import math
+from functools import cache
+
+import numpy as np
+from astropy import units as u
+from astropy_healpix import HEALPix
 
 from pipeline.errors import PipelineError
+from pipeline.graph import SPECTRA_NSIDE, SPECTRA_PLACES, spectra_pixel
+from pipeline.settings.spectra.simulation import SimulatedSpectra
 
-NSIDE = 64  # of DESI's spectra grouped by HEALPix, nested order
 PLATE_RADIUS = 1.5  # degrees
-FIRST_PLATE = {"sdss": 300, "boss": 3600}  # plates of SDSS-I/II have lower numbers than those of BOSS
-_PIXEL_STEP = 5000  # place of the first pixel that lies on no plate
-# Steps of the two-dimensional sequence of low discrepancy with the plastic number (Roberts 2018).
-_STEPS = (0.7548776662466927, 0.5698402909980532)
-_DEC = (-8.0, 70.0)
-# Ring and longitude of the southernmost corner of HEALPix's 12 faces (Gorski et al. 2005).
-_FACE_RING = (2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4)
-_FACE_PHI = (1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7)
 
 
-def shards(survey) -> list[tuple[str, int, str, str]]:
-    """Return (shard, tranche, sources, region) of all shards of `SimulatedSpectra`: plates, then pixels."""
-    found = []
-    for tranche in range(1, survey.tranches + 1):
-        plates = []
-        for region, number in (("sdss", survey.sdss_plates), ("boss", survey.boss_plates)):
-            first = FIRST_PLATE[region] + (tranche - 1) * number
-            plates += [(region, first + k) for k in range(number)]
-        found += [(f"t{tranche}-{region}-{n:05d}", tranche, f"plate={n}", region) for region, n in plates]
-        places = [place_of_plate(number) for _, number in plates][: survey.desi_pixels]
-        left = survey.desi_pixels - len(places)
-        places += [_PIXEL_STEP + (tranche - 1) * left + k for k in range(left)]
-        for pixel in [pixel_at(*_position(place)) for place in places]:
-            found.append((f"t{tranche}-desi-{pixel:05d}", tranche, f"healpix={pixel}", "desi"))
-    names = [name for name, *_ in found]
-    if len(set(names)) < len(names):
-        raise PipelineError(
-            "two DESI pixels of the simulated spectra fall on one place of the sky",
-            where="desi_pixels",
-            value=survey.desi_pixels,
-            next="take fewer",
-        )
-    return found
+@cache
+def _healpix() -> HEALPix:
+    return HEALPix(SPECTRA_NSIDE, order="nested")
 
 
-def place_of_plate(plate: int) -> int:
-    """Return the number in the sequence of places at which a plate lies."""
-    return (
-        plate
-        - FIRST_PLATE["boss" if plate >= FIRST_PLATE["boss"] else "sdss"]
-        + (2500 if plate >= FIRST_PLATE["boss"] else 0)
-    )
-
-
-def number(sources: str) -> tuple[str, int]:
-    """Return ("plate" or "healpix", its number) from the `sources` of a row.
+def _read(sources: str) -> dict[str, int]:
+    """Return the numbers of `sources`, such as plate=3600;place=2.
 
     Raises
     ------
     PipelineError
         The text is something else.
     """
-    what, _, value = sources.partition("=")
-    if what not in ("plate", "healpix") or not value.isdigit():
-        raise PipelineError("not the place of a simulated shard", value=sources, allowed="plate=N or healpix=N")
-    return what, int(value)
+    parts = dict(part.partition("=")[::2] for part in sources.split(";"))
+    if list(parts) not in (["plate", "place"], ["healpix", "place"]) or not all(map(str.isdigit, parts.values())):
+        raise PipelineError(
+            "not the place of a simulated shard", value=sources, allowed="plate=N;place=K or healpix=N;place=K"
+        )
+    return {name: int(value) for name, value in parts.items()}
 
 
-def centre(sources: str) -> tuple[float, float]:
-    """Return the position (ra, dec) in degrees of the centre of a plate or pixel."""
-    what, value = number(sources)
-    return _position(place_of_plate(value)) if what == "plate" else in_pixel(value, 0.5, 0.5)
+def number(sources: str) -> tuple[str, int]:
+    """Return ("plate" or "healpix", its number) from the `sources` of a row."""
+    return next(iter(_read(sources).items()))
 
 
-def _position(place: int) -> tuple[float, float]:
-    low, high = (math.sin(math.radians(dec)) for dec in _DEC)
-    u, v = ((0.5 + place * step) % 1.0 for step in _STEPS)
-    return 360.0 * u, math.degrees(math.asin(low + (high - low) * v))
+def pixel(sources: str) -> int:
+    """Return the pixel of a DESI shard, or that in whose middle a plate lies."""
+    return spectra_pixel(_read(sources)["place"])
 
 
-def in_pixel(pixel: int, u: float, v: float) -> tuple[float, float]:
-    """Return (ra, dec) in degrees at fractions (u, v) in [0, 1) of a pixel, along whose axes area is uniform."""
-    face, inside = divmod(pixel, NSIDE * NSIDE)
-    x = sum((inside >> 2 * bit & 1) << bit for bit in range(6)) + u
-    y = sum((inside >> 2 * bit + 1 & 1) << bit for bit in range(6)) + v
-    x, y = x / NSIDE, y / NSIDE
-    ring = _FACE_RING[face] - x - y  # 0 at the north pole, 4 at the south pole
-    reach = min(ring, 4 - ring, 1.0)
-    sine = 1 - ring**2 / 3 if ring < 1 else (4 - ring) ** 2 / 3 - 1 if ring > 3 else (2 - ring) * 2 / 3
-    phi = math.pi / 4 * (_FACE_PHI[face] + (x - y) / max(reach, 1e-12))
-    return math.degrees(phi) % 360.0, math.degrees(math.asin(sine))
+def shared(settings: SimulatedSpectra, sources: str) -> bool:
+    """Return whether a plate and a DESI pixel lie at a shard's place, and have objects in common."""
+    plates = settings.sdss_plates + settings.boss_plates
+    return _read(sources)["place"] % SPECTRA_PLACES < min(plates, settings.desi_pixels)
 
 
-def pixel_at(ra: float, dec: float) -> int:
-    """Return the pixel (nested order) that holds a position in degrees at |sin dec| <= 2/3 or beyond."""
-    sine, turn = math.sin(math.radians(dec)), (ra % 360.0) / 90.0
-    if abs(sine) <= 2 / 3:
-        up, down = NSIDE * (0.5 + turn - 0.75 * sine), NSIDE * (0.5 + turn + 0.75 * sine)
-        rising, falling = int(up), int(down)
-        first, second = rising // NSIDE, falling // NSIDE
-        face = first % 4 + 4 if first == second else (first % 4 if first < second else second % 4 + 8)
-        x, y = falling % NSIDE, NSIDE - rising % NSIDE - 1
-    else:
-        quarter, inside = min(int(turn), 3), turn % 1.0
-        reach = NSIDE * math.sqrt(3 * (1 - abs(sine)))
-        rising = min(int(inside * reach), NSIDE - 1)
-        falling = min(int((1 - inside) * reach), NSIDE - 1)
-        north = sine > 0
-        face = quarter if north else quarter + 8
-        x, y = (NSIDE - falling - 1, NSIDE - rising - 1) if north else (rising, falling)
-    spread = sum((x >> bit & 1) << 2 * bit | (y >> bit & 1) << 2 * bit + 1 for bit in range(6))
-    return face * NSIDE * NSIDE + spread
+def in_pixel(pixel: int, across: float, along: float) -> tuple[float, float]:
+    """Return (ra, dec) in degrees at fractions in [0, 1) of a pixel's sides, along which area is uniform."""
+    lon, lat = _healpix().healpix_to_lonlat(np.array([pixel]), np.array([across]), np.array([along]))
+    return float(lon[0].to_value(u.deg)), float(lat[0].to_value(u.deg))
+
+
+def on_plate(sources: str, away: float, turn: float) -> tuple[float, float]:
+    """Return (ra, dec) in degrees on a plate at random numbers in [0, 1): distance by area, and direction."""
+    ra0, dec0 = np.radians(in_pixel(pixel(sources), 0.5, 0.5))
+    away, turn = np.arccos(1 - away * (1 - np.cos(np.radians(PLATE_RADIUS)))), 2 * np.pi * turn
+    sine = np.sin(dec0) * np.cos(away) + np.cos(dec0) * np.sin(away) * np.cos(turn)
+    east = np.arctan2(np.sin(turn) * np.sin(away) * np.cos(dec0), np.cos(away) - np.sin(dec0) * sine)
+    return float(np.degrees(ra0 + east) % 360.0), float(np.degrees(np.arcsin(sine)))

@@ -61,25 +61,16 @@ def kinds(settings: SimulatedSpectra, seed: int, tranche: int, shard: str, share
     return np.concatenate([np.repeat("quasar", shared), own])
 
 
-def partner(settings: SimulatedSpectra, row: dict) -> int | None:
-    """Return the DESI pixel with which a shard shares objects: its own, or that in which its plate's centre lies."""
-    what, value = layout.number(row["sources"])
-    shards = layout.shards(settings)
-    plates = {layout.pixel_at(*layout.centre(s)) for _, t, s, r in shards if t == row["tranche"] and r != "desi"}
-    pixels = {layout.number(s)[1] for _, t, s, r in shards if t == row["tranche"] and r == "desi"}
-    pixel = value if what == "healpix" else layout.pixel_at(*layout.centre(row["sources"]))
-    return pixel if pixel in plates & pixels else None
-
-
 def spectra(settings: SimulatedSpectra, seed: int, row: dict) -> Iterator[Spectrum]:
     """Yield the spectra of a shard (a row with shard, tranche, sources, region), in the order of their numbers.
 
     They depend on the seed, the settings and the shard, not on the batch in which it is made.
     """
     tranche, shard, region = row["tranche"], row["shard"], row["region"]
-    pixel = partner(settings, row)
+    pixel = layout.pixel(row["sources"])
     quasar_share = settings.classes.quasar / sum(getattr(settings.classes, kind) for kind in KINDS)
-    shared = int(min(settings.repeat_share, quasar_share) * settings.spectra_per_shard) if pixel is not None else 0
+    shared = int(min(settings.repeat_share, quasar_share) * settings.spectra_per_shard)
+    shared = shared if layout.shared(settings, row["sources"]) else 0
     tool, blemishes = spectrographs.instrument(region), getattr(settings.spectrographs, region)
     median, scatter = blemishes.depth
     depth = median * np.exp(scatter * stream(seed, "simulate.spectra.depth", tranche, shard).standard_normal())
@@ -87,8 +78,8 @@ def spectra(settings: SimulatedSpectra, seed: int, row: dict) -> Iterator[Spectr
         key = (tranche, "shared", pixel, number) if number < shared else (tranche, shard, number)
         rng = stream(seed, "simulate.spectra.object", *key)
         seen = stream(seed, "simulate.spectra.observed", tranche, shard, number)
-        where = f"healpix={pixel}" if number < shared else row["sources"]
-        ra, dec = _position(rng, where)
+        on_plate, at = number >= shared and region != "desi", rng.random(2)
+        ra, dec = layout.on_plate(row["sources"], *at) if on_plate else layout.in_pixel(pixel, *at)
         ebv = float(min(rng.exponential(settings.ebv), 0.5))
         source = _draw(rng, settings, str(kind))
         model = np.zeros(len(tool.window.wave))
@@ -132,15 +123,3 @@ def _draw(rng, settings: SimulatedSpectra, kind: str):
 def _magnitude(rng, settings: Magnitudes, z: float) -> float:
     mean = interpolated(settings.knots, z)
     return float(np.clip(mean + settings.scatter * rng.standard_normal(), *settings.range))
-
-
-def _position(rng: np.random.Generator, sources: str) -> tuple[float, float]:
-    u, v = rng.random(2)
-    what, value = layout.number(sources)
-    if what == "healpix":
-        return layout.in_pixel(value, u, v)
-    ra0, dec0 = np.radians(layout.centre(sources))
-    away, turn = np.arccos(1 - u * (1 - np.cos(np.radians(layout.PLATE_RADIUS)))), 2 * np.pi * v
-    sine = np.sin(dec0) * np.cos(away) + np.cos(dec0) * np.sin(away) * np.cos(turn)
-    east = np.arctan2(np.sin(turn) * np.sin(away) * np.cos(dec0), np.cos(away) - np.sin(dec0) * sine)
-    return float(np.degrees(ra0 + east) % 360.0), float(np.degrees(np.arcsin(sine)))
