@@ -21,18 +21,17 @@ UNCOVERED, LITTLE = 0.05, 0.5
 
 def coverage_bits(ivar: np.ndarray, mask: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
     """Return bits OFF_GRID and LITTLE_COVERAGE (N,) int64 of spectra (N, P) on `grid` that go to the grid `target`."""
-    good = (ivar > 0) & ~mask
     place = np.floor(target.index_of(grid.wavelength) + (0.5 if target.anchor == "centre" else 0.0))
-    inside = (place >= 0) & (place < target.pixels)
-    reached = np.zeros((len(good), target.pixels), dtype=bool)
-    rows, pixels = np.nonzero(good & inside)
-    reached[rows, place[pixels].astype(np.int64)] = True
-    some = reached.any(axis=1)
-    span = target.pixels - reached.argmax(axis=1) - reached[:, ::-1].argmax(axis=1)
-    uncovered = np.where(some, 1 - span / target.pixels, 1.0)
+    inside = np.flatnonzero((place >= 0) & (place < target.pixels))
     # A coarser source grid leaves gaps between the pixels that it reaches, which are no lack of data.
-    possible = len(np.unique(place[inside]))
-    share = reached.sum(axis=1) / max(possible, 1)
+    pixels, starts = np.unique(place[inside].astype(np.int64), return_index=True)
+    good = ((ivar > 0) & ~mask)[:, inside[0] : inside[-1] + 1]
+    reached = np.logical_or.reduceat(good, starts, axis=1)
+    some = reached.any(axis=1)
+    first, last = reached.argmax(axis=1), len(pixels) - 1 - reached[:, ::-1].argmax(axis=1)
+    span = pixels[last] - pixels[first] + 1
+    uncovered = np.where(some, 1 - span / target.pixels, 1.0)
+    share = reached.mean(axis=1)
     bits = np.where(uncovered > UNCOVERED, bit("OFF_GRID"), 0)
     return (bits | np.where(share < LITTLE, bit("LITTLE_COVERAGE"), 0)).astype(np.int64)
 
