@@ -25,7 +25,8 @@ COMPONENTS, POLYNOMIAL = 6, 3
 # Step 5e-4 in log10(1 + z).
 SCORING = {
     "scan": {
-        "bin": 5, "polynomial": POLYNOMIAL, "systematic": 0.02, "separation": 1000.0, "small_delta_chi2": 9.0,
+        "bin": 5, "bin_scatter": 4.0, "polynomial": POLYNOMIAL, "systematic": 0.02, "separation": 1000.0,
+        "small_delta_chi2": 9.0,
         "least_coverage": 0.5, "least_pixels": 100, "class_margin": 0.0, "sky_margin": 30.0,
     },
     "batch": 64,

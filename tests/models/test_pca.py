@@ -164,3 +164,21 @@ def test_pixels_of_sdss_are_fine_bins():
     assert (bins.first, bins.count) == (35522, grid.pixels)
     values = np.random.default_rng(1).normal(size=(1, grid.pixels))
     np.testing.assert_allclose(Rebinning(np.log10(grid.edges), bins).sums(values), values, atol=1e-6)
+
+
+def test_a_spike_within_a_bin():
+    """A cosmic ray takes the weight of its bin; noise and a continuum leave it."""
+    grid, bins = GRIDS["fnet"], bins_of(GRIDS["fnet"], 5)
+    draw = np.random.default_rng(1)
+    flux = 5 + np.linspace(0, 20, grid.pixels) + draw.normal(size=(1, grid.pixels))
+    ivar, mask = np.ones_like(flux), np.zeros(flux.shape, dtype=bool)
+    rebinning = Rebinning(np.log10(grid.edges), bins)
+    plain, robust = rebinning(flux, ivar, mask), rebinning(flux, ivar, mask, 4.0)
+    assert (robust[0] == plain[0]).mean() > 0.99
+    flux[0, 2000] += 300
+    spoilt = rebinning(flux, ivar, mask, 4.0)
+    place = (35522 + 2000) // 5 - bins.first
+    assert spoilt[0][0, place] < 1e-3 * plain[0][0, place]
+    np.testing.assert_allclose(spoilt[1][0, place] / spoilt[0][0, place], flux[0, 1998:2003].mean(), rtol=1e-6)
+    others = np.arange(bins.count) != place
+    np.testing.assert_array_equal(spoilt[0][0, others], robust[0][0, others])

@@ -20,8 +20,8 @@ from pipeline.stages import fit_templates
 
 CPU = torch.device("cpu")
 SCAN = {
-    "bin": 5, "polynomial": 2, "systematic": 0.0, "separation": 1000.0, "small_delta_chi2": 9.0, "least_coverage": 0.5,
-    "least_pixels": 100, "class_margin": 0.0, "sky_margin": 50.0,
+    "bin": 5, "bin_scatter": 4.0, "polynomial": 2, "systematic": 0.0, "separation": 1000.0, "small_delta_chi2": 9.0,
+    "least_coverage": 0.5, "least_pixels": 100, "class_margin": 0.0, "sky_margin": 50.0,
 }  # fmt: skip
 LEARNED = {
     "kind": "learned", "quasar": [{"z": [0.5, 2.5], "train_z": [0.4, 2.6], "components": 4}],

@@ -75,8 +75,20 @@ class Rebinning:
         """Return the sums (N, bins) float64 of values (N, P)."""
         return np.ascontiguousarray((self._matrix @ np.asarray(values, dtype=np.float64).T).T)
 
-    def __call__(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return inverse variance (N, bins), and it times flux, of spectra (N, P); a masked pixel has none."""
+    def __call__(
+        self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray, scatter: float = np.inf
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return inverse variance (N, bins), and it times flux, of spectra (N, P); a masked pixel has none.
+
+        scatter: where the pixels of a bin differ by more than this many times what their errors allow (reduced chi2),
+        as where a cosmic ray was not masked, the variance of the bin grows by what is above.
+        """
         good = ~np.asarray(mask, dtype=bool) & np.isfinite(flux) & np.isfinite(ivar) & (np.asarray(ivar) > 0)
-        weight = np.where(good, ivar, 0.0).astype(np.float64)
-        return self.sums(weight), self.sums(weight * np.where(good, flux, 0.0))
+        weight, flux = np.where(good, ivar, 0.0).astype(np.float64), np.where(good, flux, 0.0).astype(np.float64)
+        total, first = self.sums(weight), self.sums(weight * flux)
+        if np.isinf(scatter):
+            return total, first
+        mean = np.divide(first, total, out=np.zeros_like(total), where=total > 0)
+        inner = self.sums(weight * flux**2) - first * mean
+        excess = np.maximum(inner / np.maximum(self.sums(good) - 1, 1) / scatter, 1)
+        return total / excess, first / excess

@@ -17,8 +17,8 @@ from pipeline.spectra.log_bins import FINE, Rebinning, bins_of
 
 CPU = torch.device("cpu")
 SCAN = {
-    "bin": 5, "polynomial": 2, "systematic": 0.0, "separation": 1000.0, "small_delta_chi2": 9.0, "least_coverage": 0.5,
-    "least_pixels": 100, "class_margin": 0.0, "sky_margin": 50.0,
+    "bin": 5, "bin_scatter": 4.0, "polynomial": 2, "systematic": 0.0, "separation": 1000.0, "small_delta_chi2": 9.0,
+    "least_coverage": 0.5, "least_pixels": 100, "class_margin": 0.0, "sky_margin": 50.0,
 }  # fmt: skip
 LEARNED = {
     "kind": "learned", "quasar": [

@@ -112,7 +112,8 @@ class Estimator:
             "dof": np.zeros(len(flux), dtype=np.int32),
             "class_chi2": np.full((len(flux), len(CLASSES)), np.nan),
         }
-        weights, fluxes = (torch.from_numpy(part).to(self._device) for part in prepared.rebinning(flux, ivar, mask))
+        binned = prepared.rebinning(flux, ivar, mask, self._scan.bin_scatter)
+        weights, fluxes = (torch.from_numpy(part).to(self._device) for part in binned)
         for row, (weight, weighted_flux) in enumerate(zip(weights, fluxes, strict=True)):
             if not bool((weight > 0).any()):
                 rows["bits"][row] = bit("NODATA")

@@ -72,6 +72,7 @@ class Scan(Section):
     """Weighted linear least squares at all redshifts.
 
     `bin`: pixels and redshift steps of the scan, in units of 1e-4 dex of wavelength and of 1 + z (5: the step 5e-4).
+    `bin_scatter`: reduced chi2 of the pixels of a bin about their mean above which its variance grows.
     `polynomial`: number of Legendre terms in log wavelength that are fitted beside the eigenspectra.
     `systematic`: relative error of templates and calibration, added in quadrature to the errors.
     `separation`: least distance of two minima, km/s. Limits of the warnings: `small_delta_chi2`; `least_coverage`, the
@@ -81,6 +82,7 @@ class Scan(Section):
     """
 
     bin: Positive
+    bin_scatter: Annotated[float, Field(gt=1)]
     polynomial: Annotated[int, Field(ge=0, le=6)]
     systematic: Annotated[float, Field(ge=0)]
     separation: Annotated[float, Field(gt=0)]
