@@ -48,7 +48,7 @@ def sample(n=1000, seed=1):
             "wave_max": 1e4,
             "plate": np.where(np.arange(n) % 2, 3600, -1),
             "mjd": np.where(np.arange(n) % 2, 55200, -1),
-            "fiber": np.where(np.arange(n) % 2, np.arange(n), -1),
+            "fiber": np.arange(n),
             "targetid": np.where(np.arange(n) % 2, 0, np.arange(n) + 10**16),
         }
     )
@@ -125,6 +125,7 @@ def test_the_velocity_table_has_a_row_each(judged):
 def test_only_the_judged_are_judged_and_truth_wins():
     table, catalogue = sample()
     truth = catalogue[FIBRE].assign(kind="quasar", z=catalogue.spectrum_id / 1000).iloc[::-1]
+    truth.loc[truth.targetid > 0, "fiber"] = -1  # the truth knows a target, the coadd the fibre of its last exposure
     found = judged_spectra(table, catalogue, truth)
     assert len(found) == 900 and (found.z_reference == found.spectrum_id / 1000).all()
     with pytest.raises(PipelineError, match="not in the truth or the catalogue"):

@@ -57,8 +57,8 @@ def judged_spectra(sample: pd.DataFrame, catalogue: pd.DataFrame, truth: pd.Data
     known = judged.spectrum_id.isin(catalogue.spectrum_id)
     judged = judged.merge(catalogue[["spectrum_id", *CATALOGUE_COLUMNS]], on="spectrum_id", how="left")
     if truth is not None:
-        truth = truth[[*FIBRE, "kind", "z"]].rename(columns={"z": "z_reference"})
-        judged = judged.drop(columns=["kind", "z_reference"])
+        truth = _named(truth[[*FIBRE, "kind", "z"]].rename(columns={"z": "z_reference"}))
+        judged = _named(judged.drop(columns=["kind", "z_reference"]))
         judged = judged.merge(truth.drop_duplicates(FIBRE), on=FIBRE, how="left")
     if judged.kind.isna().any() or not known.all():
         raise PipelineError("judged spectra are not in the truth or the catalogue", next="skysieve check RUN")
@@ -71,6 +71,11 @@ def judged_spectra(sample: pd.DataFrame, catalogue: pd.DataFrame, truth: pd.Data
         )
     kept = ["spectrum_id", "object_id", "group", "bal", "kind", "z_reference", "sn_median", "wave_min", "wave_max"]
     return judged[kept].sort_values("spectrum_id", kind="stable", ignore_index=True)
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which what has a TARGETID is named by it alone: a coadd has fibres, not a fibre."""
+    return table.assign(**{name: table[name].where(table.targetid == 0, -1) for name in FIBRE[:-1]})
 
 
 def velocity_table(judged: pd.DataFrame, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
