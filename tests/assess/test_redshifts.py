@@ -168,6 +168,12 @@ def test_unflagged_others():
     assert found["sky"]["count"] == 2 and found["sky"]["of"] == 20 and found["star"]["share"] is None
 
 
+@pytest.mark.parametrize("name", ["redshift_edges", "sn_edges", "extremes"])
+def test_edges_rise(name):
+    with pytest.raises(PipelineError, match=name):
+        AssessRedshifts.parse({**SETTINGS, name: [2.0, 1.0]})
+
+
 def test_published_figures_are_marked():
     rows = published()
     assert {row["mark"] for row in rows} == {"published, other sample"} and all(row["source"] for row in rows)

@@ -166,7 +166,7 @@ def estimates(name, z, **extras):
 
 def test_clusters_by_hand():
     first = estimates("first", [[2.0, 1.0, np.nan], [np.nan] * 3])
-    third = estimates("third", [[1.01, 2.01, 2.1], [0.5, 3.0, 3.01]])
+    third = estimates("third", [[1.01, 2.01, 2.1, -0.3], [0.5, 3.0, 3.01, np.nan]])
     clusters = clustering.find([first, third], [first.sigma, third.sigma])
     np.testing.assert_array_equal(clusters.seed, [[2.0, 1.01, 2.1], [0.5, 3.0, np.nan]])
     np.testing.assert_array_equal(clusters.rank[0], [[0, 1], [1, 0], [-1, 2]])
