@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.assess.published import published
 from pipeline.assess.redshift_confidence import failure_probability, pulls, unflagged_others
-from pipeline.assess.redshifts import COMBINED, assess, estimators, judged_spectra, velocity_table
+from pipeline.assess.redshifts import COMBINED, FIBRE, assess, estimators, judged_spectra, velocity_table
 from pipeline.data.redshift_bits import bit
 from pipeline.errors import PipelineError
 from pipeline.settings.spectra.assess import AssessRedshifts
@@ -46,6 +46,10 @@ def sample(n=1000, seed=1):
             "sn_median": rng.uniform(0.1, 20, n),
             "wave_min": 3600.0,
             "wave_max": 1e4,
+            "plate": np.where(np.arange(n) % 2, 3600, -1),
+            "mjd": np.where(np.arange(n) % 2, 55200, -1),
+            "fiber": np.arange(n),
+            "targetid": np.where(np.arange(n) % 2, 0, np.arange(n) + 10**16),
         }
     )
     return table, catalogue
@@ -120,9 +124,12 @@ def test_the_velocity_table_has_a_row_each(judged):
 
 def test_only_the_judged_are_judged_and_truth_wins():
     table, catalogue = sample()
-    truth = table[["spectrum_id"]].assign(kind="quasar", z=1.5)
+    truth = catalogue[FIBRE].assign(kind="quasar", z=catalogue.spectrum_id / 1000).iloc[::-1]
+    truth.loc[truth.targetid > 0, "fiber"] = -1  # the truth knows a target, the coadd the fibre of its last exposure
     found = judged_spectra(table, catalogue, truth)
-    assert len(found) == 900 and (found.z_reference == 1.5).all()
+    assert len(found) == 900 and (found.z_reference == found.spectrum_id / 1000).all()
+    with pytest.raises(PipelineError, match="not in the truth or the catalogue"):
+        judged_spectra(table, catalogue, truth.iloc[200:])
     assert judged_spectra(table, catalogue, None).z_reference.notna().sum() == (table.label_z[100:] > 0).sum()
     with pytest.raises(PipelineError, match="not in the truth or the catalogue"):
         judged_spectra(table, catalogue.iloc[:-1], None)
@@ -159,6 +166,12 @@ def test_unflagged_others():
     flagged = np.arange(25) % 10 != 0
     found = unflagged_others(kind, flagged, 0.95)
     assert found["sky"]["count"] == 2 and found["sky"]["of"] == 20 and found["star"]["share"] is None
+
+
+@pytest.mark.parametrize("name", ["redshift_edges", "sn_edges", "extremes"])
+def test_edges_rise(name):
+    with pytest.raises(PipelineError, match=name):
+        AssessRedshifts.parse({**SETTINGS, name: [2.0, 1.0]})
 
 
 def test_published_figures_are_marked():

@@ -200,6 +200,10 @@ def test_what_cannot_be_is_refused():
         drawn(classes=["sky"])
     with pytest.raises(PipelineError, match="same identity"):
         drawn(pd.concat([catalogue(50), catalogue(50)]))
+    with pytest.raises(PipelineError, match="nothing to train on"):
+        drawn(deal={"mode": "catalogue", "select": 0.5, "calibrate": 0.5})
+    with pytest.raises(PipelineError, match="upper is not above lower"):
+        drawn(redshift={"lower": 3.0, "upper": 2.8})
     papers = Splits.parse(
         {**SPLITS, "mode": "papers", "shares": {"train": 0.7, "select": 0.0, "calibrate": 0.0, "judge": 0.3}}
     )

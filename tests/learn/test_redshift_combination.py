@@ -125,13 +125,22 @@ def test_a_goal_that_cannot_be_reached_flags_everything():
     assert combination.flagged(found["zwarn"]).all()
 
 
-def test_without_labels_there_is_no_calibration():
-    survey = make(300, seed=2)
-    with pytest.raises(PipelineError, match="no labelled spectra"):
-        combination.fit(
-            survey.estimates, survey.spectra, survey.labelled, survey.of("select"), survey.of(""),
-            CalibrateRedshifts.parse(SETTINGS),
-        )  # fmt: skip
+@pytest.mark.parametrize(
+    ("select", "calibrate", "what"), [("select", "", "no labelled spectra"), ("", "judge", "no quasar")]
+)
+def test_without_labels_there_is_no_calibration(select, calibrate, what):
+    survey, settings = make(300, seed=2), CalibrateRedshifts.parse(SETTINGS)
+    parts = survey.estimates, survey.spectra, survey.labelled
+    with pytest.raises(PipelineError, match=what):
+        combination.fit(*parts, survey.of(select), survey.of(calibrate), settings)
+
+
+def test_a_handful_of_spectra_flags_rather_than_fails():
+    survey = make(12, seed=2)
+    survey.table["fold"] = 0  # nothing is left to learn from when the only fold is held out
+    content = fitted(survey)
+    found = combination.apply(content, survey.estimates, survey.spectra)
+    assert np.isfinite(found["p_wrong"]).all() and (found["z_err"] > 0).all()
 
 
 def test_the_limit_is_the_largest_that_reaches_the_goals():
@@ -157,7 +166,7 @@ def estimates(name, z, **extras):
 
 def test_clusters_by_hand():
     first = estimates("first", [[2.0, 1.0, np.nan], [np.nan] * 3])
-    third = estimates("third", [[1.01, 2.01, 2.1], [0.5, 3.0, 3.01]])
+    third = estimates("third", [[1.01, 2.01, 2.1, -0.3], [0.5, 3.0, 3.01, np.nan]])
     clusters = clustering.find([first, third], [first.sigma, third.sigma])
     np.testing.assert_array_equal(clusters.seed, [[2.0, 1.01, 2.1], [0.5, 3.0, np.nan]])
     np.testing.assert_array_equal(clusters.rank[0], [[0, 1], [1, 0], [-1, 2]])

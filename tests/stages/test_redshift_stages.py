@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up_redshifts import NAMES, SETTINGS, WAVE, make
 
@@ -25,7 +26,13 @@ class Run:
         self.catalogue = []
         self.redshifts = {name: [] for name in NAMES}
         columns = table[["spectrum_id", "object_id", "sn_median"]].assign(
-            wave_min=np.float32(WAVE[0]), wave_max=np.float32(WAVE[1]), flags=bit("NAN_PIXELS"), group_ra=0.0
+            wave_min=np.float32(WAVE[0]),
+            wave_max=np.float32(WAVE[1]),
+            flags=bit("NAN_PIXELS"),
+            plate=-1,
+            mjd=-1,
+            fiber=-1,
+            targetid=table.object_id + 10**15,
         )
         rng = np.random.default_rng(1)
         for batch, rows in zip(self.batches, np.array_split(np.arange(n), 2), strict=True):
@@ -168,7 +175,8 @@ def test_the_assessment_counts_the_judged_alone(run):
 
 def test_truth_replaces_labels_where_it_is_given(run):
     table = run.survey.table
-    truth = table[["spectrum_id"]].assign(kind=table.label_class, z=table.true_z)
+    truth = pd.DataFrame({"plate": -1, "mjd": -1, "fiber": -1, "targetid": table.object_id + 10**15})
+    truth = truth.assign(kind=table.label_class, z=table.true_z)
     truth.loc[table.set == "judge", "z"] += 1.0  # nothing agrees with it
     write_parquet(truth.iloc[::-1], run.folder / "truth.parquet")
     found, _ = assessed(run, "assessment/other.json", truth=run.folder / "truth.parquet")

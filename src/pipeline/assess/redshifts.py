@@ -15,6 +15,9 @@ from pipeline.errors import PipelineError
 from pipeline.settings.spectra.assess import AssessRedshifts
 
 COMBINED = "combined"
+# What names a spectrum in the files of a survey, and so in the truth of a simulated one.
+FIBRE = ["plate", "mjd", "fiber", "targetid"]
+CATALOGUE_COLUMNS = ("sn_median", "wave_min", "wave_max", *FIBRE)
 _FLAG = bit("LOW_CONFIDENCE")
 _LINES = 6  # heads of the line finder that are lines; the seventh is broad absorption
 
@@ -37,6 +40,13 @@ def judged_spectra(sample: pd.DataFrame, catalogue: pd.DataFrame, truth: pd.Data
     The reference is the truth where there is one (simulated spectra), else the label. Columns `spectrum_id`,
     `object_id`, `group`, `bal`, `kind`, `z_reference` (NaN but for quasars), `sn_median`, `wave_min`, `wave_max`.
 
+    Parameters
+    ----------
+    catalogue : DataFrame
+        `spectrum_id` and `CATALOGUE_COLUMNS`.
+    truth : DataFrame or None
+        `FIBRE`, `kind`, `z`.
+
     Raises
     ------
     PipelineError
@@ -44,11 +54,12 @@ def judged_spectra(sample: pd.DataFrame, catalogue: pd.DataFrame, truth: pd.Data
     """
     judged = sample[(sample["set"] == "judge") & (sample.label_class != "")]
     judged = judged.rename(columns={"label_class": "kind", "label_z": "z_reference"})
-    if truth is not None:
-        judged = judged.drop(columns=["kind", "z_reference"])
-        judged = judged.merge(truth[["spectrum_id", "kind", "z"]].rename(columns={"z": "z_reference"}), how="left")
     known = judged.spectrum_id.isin(catalogue.spectrum_id)
-    judged = judged.merge(catalogue[["spectrum_id", "sn_median", "wave_min", "wave_max"]], how="left")
+    judged = judged.merge(catalogue[["spectrum_id", *CATALOGUE_COLUMNS]], on="spectrum_id", how="left")
+    if truth is not None:
+        truth = _named(truth[[*FIBRE, "kind", "z"]].rename(columns={"z": "z_reference"}))
+        judged = _named(judged.drop(columns=["kind", "z_reference"]))
+        judged = judged.merge(truth.drop_duplicates(FIBRE), on=FIBRE, how="left")
     if judged.kind.isna().any() or not known.all():
         raise PipelineError("judged spectra are not in the truth or the catalogue", next="skysieve check RUN")
     judged.loc[judged.kind != "quasar", "z_reference"] = np.nan
@@ -60,6 +71,11 @@ def judged_spectra(sample: pd.DataFrame, catalogue: pd.DataFrame, truth: pd.Data
         )
     kept = ["spectrum_id", "object_id", "group", "bal", "kind", "z_reference", "sn_median", "wave_min", "wave_max"]
     return judged[kept].sort_values("spectrum_id", kind="stable", ignore_index=True)
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which what has a TARGETID is named by it alone: a coadd has fibres, not a fibre."""
+    return table.assign(**{name: table[name].where(table.targetid == 0, -1) for name in FIBRE[:-1]})
 
 
 def velocity_table(judged: pd.DataFrame, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:

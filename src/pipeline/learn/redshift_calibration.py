@@ -89,7 +89,7 @@ def _fit(values: Mapping[str, np.ndarray], right: np.ndarray, settings: Calibrat
     """Return the function for the probability of being right: evidence, and the curve through its logit."""
     evidence = signed_logistic.fit(values, right, settings.penalty, settings.steepest)
     logit = signed_logistic.logit(evidence, values)
-    knots = np.unique(np.quantile(logit, np.linspace(0, 1, _RAMPS + 1))).tolist()
+    knots = np.unique(np.quantile(logit, np.linspace(0, 1, _RAMPS + 1))).tolist() if len(logit) else [0.0]
     return {
         "evidence": evidence,
         "knots": knots,

@@ -47,7 +47,7 @@ def find(estimates: list[Estimates], sigmas: list[np.ndarray]) -> Clusters:
     z = np.stack([estimates[e].z[:, rank] for rank, e in places], axis=1)
     sigma = np.stack([sigmas[e][:, rank] for rank, e in places], axis=1)
     rows, rank_of = np.arange(len(z)), np.array([rank for rank, _ in places])
-    free = np.isfinite(z)
+    free = z > 0  # a line that is where no quasar can have it is no candidate
     seeds, members = [], []
     while free.any():
         first = free.argmax(axis=1)

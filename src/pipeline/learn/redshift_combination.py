@@ -23,6 +23,7 @@ import numpy as np
 
 from pipeline.data.redshift_bits import bit
 from pipeline.data.velocity import SPEED_OF_LIGHT, near, velocity_difference
+from pipeline.errors import PipelineError
 from pipeline.learn import redshift_calibration as calibration
 from pipeline.learn import redshift_clusters as clustering
 from pipeline.learn import redshift_errors, signed_logistic
@@ -98,15 +99,26 @@ def fit(
         Of the same N spectra.
     select, calibrate : (N,) bool
         The sets.
+
+    Raises
+    ------
+    PipelineError
+        No quasar is in the set select, or nothing in the set calibrate.
     """
     chosen, judging = np.flatnonzero(select), np.flatnonzero(calibrate)
+    quasars = chosen[labelled.kind[chosen] == "quasar"]
+    if not len(quasars):
+        raise PipelineError(
+            "there is no quasar to fit the rule on that combines estimators",
+            where="the select set of the sample",
+            next="give the set more sky (splits.shares), or the run more spectra",
+        )
     models = {
         one.name: calibration.fit(one.take(judging), spectra.sn[judging], labelled.take(judging), settings)
         for one in estimates
     }
     content = {"estimators": models, "order": [one.name for one in estimates]}
     options = {"line_confidence": settings.line_confidence, "second_close": settings.second_close}
-    quasars = chosen[labelled.kind[chosen] == "quasar"]
     content["combination"] = _fit_ranking(
         content, [one.take(quasars) for one in estimates], spectra.take(quasars), labelled.z[quasars], options, settings
     )

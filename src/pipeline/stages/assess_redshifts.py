@@ -9,7 +9,7 @@ import json
 import pandas as pd
 from astropy.table import Table
 
-from pipeline.assess.redshifts import assess, judged_spectra, velocity_table
+from pipeline.assess.redshifts import CATALOGUE_COLUMNS, assess, judged_spectra, velocity_table
 from pipeline.data.atomic import write_text
 from pipeline.data.tables import read_parquet, write_ecsv
 from pipeline.settings.spectra.assess import AssessRedshifts
@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     truths = [read_parquet(path) for path in job.paths["truth"]]
     judged = judged_spectra(
         read_sample(job.paths["sample"]),
-        read_catalogue(job.paths["catalogue"], ("sn_median", "wave_min", "wave_max")),
+        read_catalogue(job.paths["catalogue"], CATALOGUE_COLUMNS),
         pd.concat(truths, ignore_index=True) if truths else None,
     )
     combined = read_combined(job.paths["combined"])
