@@ -1,0 +1,46 @@
+"""Panels that several figures share: a grid with one of each estimator, the places of bins, a figure without data."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.release.figures import style
+
+
+class Grid:
+    """Panels for `number` items, at most three a row, `width` x `height` inches each.
+
+    Attributes
+    ----------
+    figure : Figure
+    axes : list of Axes
+        One for each item.
+    left, lowest : list of Axes
+        Those at the left edge, and those below which there is none.
+    """
+
+    def __init__(self, number: int, width: float, height: float, **options):
+        columns = min(3, max(number, 1))
+        rows = -(-max(number, 1) // columns)
+        self.figure, panels = style.new(width * columns, height * rows, rows, columns, **options)
+        self.axes: list[Axes] = panels[:number]
+        self.left, self.lowest = self.axes[::columns], self.axes[max(number - columns, 0) :]
+        for axes in panels[number:]:
+            axes.set_axis_off()
+        for axes in self.lowest:
+            axes.tick_params(labelbottom=True)
+
+
+def middle(row: dict, *, logarithmic: bool) -> float:
+    """Return where a bin (`lower`, `upper`) is drawn; the first and the last one of S/N reach very far."""
+    if not logarithmic:
+        return (row["lower"] + row["upper"]) / 2
+    low, high = max(row["lower"], row["upper"] / 4), min(row["upper"], max(row["lower"], 0.1) * 4)
+    return float(np.sqrt(low * high))
+
+
+def nothing(words: str) -> tuple[Figure, str]:
+    """Return a figure that says why there is nothing to draw, and its caption."""
+    figure, (axes,) = style.new(7, 0.8)
+    style.say(axes, words)
+    return figure, f"{words[0].upper()}{words[1:]}."
