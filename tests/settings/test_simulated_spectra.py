@@ -9,7 +9,7 @@ from pipeline.settings.spectra.simulation import SimulatedSpectra
 
 @pytest.mark.parametrize(("values", "fault"), [
     ({"sdss_plates": 0, "boss_plates": 0, "desi_pixels": 0}, "nothing to simulate"),
-    ({"tranches": 30, "sdss_plates": 100}, "at most 2500 plates"),
+    ({"sdss_plates": 600, "boss_plates": 500}, "at most 1000 plates"),
     ({"quasars__redshift": [[1.0, 1.0], [0.5, 1.0]]}, "must ascend"),
     ({"quasars__redshift": [[0.1, 0.0], [0.5, 0.0]]}, "one positive"),
     ({"classes": {"quasar": 0.0, "galaxy": 0.0, "star": 0.0, "sky": 0.0}}, "one share"),
