@@ -159,10 +159,3 @@ ABSORBED = {
     "SiIV": (1393.760, 1402.772),
     "FeII": (2382.765, 2600.172),
 }
-
-
-def vacuum(air):
-    """Return vacuum wavelengths of wavelengths in air, Angstrom (Ciddor 1996, inverted as in Morton 2000's note)."""
-    s = 1e8 / air**2
-    index = 1 + 8.336624212083e-5 + 0.02408926869968 / (130.1065924522 - s) + 1.599740894897e-4 / (38.92568793293 - s)
-    return air * index

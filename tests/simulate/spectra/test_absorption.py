@@ -36,6 +36,21 @@ def test_higher_lines_absorb_below_lyb():
     assert drawn[with_lyb].mean() < drawn[without].mean()
 
 
+def test_no_light_is_left_far_below_the_lyman_limit_at_high_redshift():
+    settings = parsed().quasars.absorbers
+    window = spectrographs.instrument("boss").window
+    left = {}
+    for z in (3.2, 4.6):
+        drawn = np.mean(
+            [absorption.lyman_limit(np.random.default_rng(k), settings, window, z) for k in range(80)], axis=0
+        )
+        rest = window.wave / (1 + z)
+        assert np.all(drawn[rest > 912] == 1.0)
+        left[z] = drawn[(rest > 870) & (rest < 880)].mean()
+    assert 0.4 < left[3.2] < 0.9
+    assert left[4.6] < left[3.2] - 0.1
+
+
 def test_damped_absorber_has_the_width_of_its_column():
     ln = np.log(4000.0) + 1e-5 * np.arange(-20000, 20000)
     window = Window(np.exp(ln), ln, np.zeros(len(ln)))

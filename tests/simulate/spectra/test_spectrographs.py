@@ -85,8 +85,16 @@ def test_magnitude_and_lines_do_not_depend_on_the_exposure(region):
         if spectrum.source is None:
             assert np.abs(spectrum.observed.flux).max() < 0.01
             continue
-        mag = -2.5 * np.log10(spectrographs.r_flux(tool.window.wave, spectrum.observed.flux.astype(float)))
+        band = "i" if spectrum.z > 3.6 else "r"
+        mag = -2.5 * np.log10(spectrographs.band_flux(tool.window.wave, spectrum.observed.flux.astype(float), band))
         assert mag == pytest.approx(spectrum.source.mag, abs=0.01)
+
+
+def test_a_flat_spectrum_has_its_ab_magnitude():
+    wave = instrument("desi").window.wave
+    flux = 3.6308e-20 * 10 ** (-0.4 * 19.0) * 2.99792458e18 / wave**2 / 1e-17  # constant f_nu, magnitude 19
+    for band in ("r", "i"):
+        assert -2.5 * np.log10(spectrographs.band_flux(wave, flux, band)) == pytest.approx(19.0, abs=0.005)
 
 
 def test_signal_to_noise_ratios_are_those_of_real_samples():

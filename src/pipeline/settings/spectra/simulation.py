@@ -43,7 +43,10 @@ class Classes(Section):
 
 
 class Magnitudes(Section):
-    """Fibre magnitudes in r (AB): normal about a mean that is interpolated in redshift between `knots` [z, mean]."""
+    """Fibre magnitudes (AB): normal about a mean that is interpolated in redshift between `knots` [z, mean].
+
+    The band is r; for quasars beyond z = 3.6 it is i.
+    """
 
     knots: Annotated[list[Pair], Field(min_length=1)]
     scatter: NotNegative
@@ -124,7 +127,7 @@ class Absorbers(Section):
     forest_slope: Positive
     forest_sigma: Positive
     dla_rate: NotNegative
-    lls_rate: NotNegative
+    lls_rate: NotNegative = Field(description="at z = 3.5; Lyman limit systems")
     metal_rate: NotNegative
     bal_share: Share
     lobal_share: Share = Field(description="of the broad absorption line quasars")

@@ -60,9 +60,10 @@ def lyman_limit(rng: np.random.Generator, settings: Absorbers, window: Window, z
     tau = np.zeros(len(window.wave))
     lowest = window.wave[0] / lines.LYMAN_LIMIT - 1
     at = z
-    while settings.lls_rate and at > lowest:
-        at -= rng.exponential(1 / settings.lls_rate)
-        depth = rng.pareto(0.7) + 0.6
+    while settings.lls_rate and at > max(lowest, 0.0):
+        # Numbers grow as (1 + z)^2.04 (Songaila & Cowie 2010).
+        at -= rng.exponential(1 / (settings.lls_rate * ((1 + at) / 4.5) ** 2.04))
+        depth = rng.pareto(0.7) + 1.0
         ratio = window.wave / (lines.LYMAN_LIMIT * (1 + max(at, 0.0)))
         tau += np.where(ratio < 1, min(depth, 30.0) * ratio**3, 0.0)
     return np.exp(-tau)

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.spectra.lines import C, vacuum
+from pipeline.spectra.air import to_vacuum
+from pipeline.spectra.lines import C
 
 STEP = 3e-4  # in ln(wavelength)
 START = np.log(1750.0)
@@ -61,7 +62,7 @@ def templates() -> np.ndarray:
             if name in _UV:
                 features = [(np.log(centre), np.hypot(sigma, half / centre), flux) for centre, half, flux in _UV[name]]
             else:
-                features = [(np.log(vacuum(air)), sigma, flux) for air, flux in _OPTICAL[name]]
+                features = [(np.log(to_vacuum(air)), sigma, flux) for air, flux in _OPTICAL[name]]
             out[k, j] = sum(
                 flux / width * np.exp(-0.5 * ((LN - place) / width) ** 2) for place, width, flux in features
             )

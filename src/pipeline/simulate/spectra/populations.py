@@ -14,7 +14,7 @@ LN = np.log(900.0) + STEP * np.arange(int(np.log(11500.0 / 900.0) / STEP))
 NAMES = ("old", "intermediate", "young", "post")
 DISPERSIONS = (100.0, 180.0, 280.0)  # km/s
 
-# f_lambda relative to 5500 A: rounded from the shapes of ellipticals, Sb and Sc spirals, and A-star dominated galaxies
+# f_lambda relative to 5500 A: after the shapes of ellipticals, Sb and Sc spirals, and A-star dominated galaxies
 # (Kennicutt 1992; Coleman, Wu & Weedman 1980; Kinney et al. 1996).
 _CONTINUA = {
     "old": (

@@ -14,6 +14,7 @@ from pipeline.simulate.spectra.quasars import Quasar
 from pipeline.simulate.spectra.stars import Star
 
 KINDS = ("quasar", "galaxy", "star", "sky")
+_FOREST_IN_R = 3.6
 
 
 @dataclass
@@ -93,7 +94,8 @@ def spectra(settings: SimulatedSpectra, seed: int, row: dict) -> Iterator[Spectr
 def noiseless(rng, settings: SimulatedSpectra, source, tool, ebv: float, vary: float = 0.0) -> np.ndarray:
     """Return the spectrum (P,) of an object at a spectrograph's resolution, 1e-17 erg/s/cm2/A, without noise.
 
-    Its r magnitude is that of the object; then the nucleus of a quasar is changed by `vary` dex.
+    Its magnitude is that of the object, in r, or in i where the forest takes the light from r; then the nucleus of a
+    quasar is changed by `vary` dex.
     """
     window = tool.window
     steady = np.zeros(len(window.wave))
@@ -104,7 +106,8 @@ def noiseless(rng, settings: SimulatedSpectra, source, tool, ebv: float, vary: f
     else:
         light = stars.spectrum(source, window)
     through = dust.galactic(window.wave, ebv)
-    scale = 10 ** (-0.4 * source.mag) / spectrographs.r_flux(window.wave, (light + steady) * through)
+    band = "i" if source.z > _FOREST_IN_R else "r"
+    scale = 10 ** (-0.4 * source.mag) / spectrographs.band_flux(window.wave, (light + steady) * through, band)
     return scale * through * (10**vary * light + steady)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.simulate.spectra.profiles import Window, add_lines
-from pipeline.spectra.lines import vacuum
+from pipeline.spectra.air import to_vacuum
 
 # Wavelength in air (A), relative strength: atomic lines, and OH by band (Osterbrock et al. 1996, Table 1).
 _LINES = (
@@ -36,7 +36,7 @@ _TELLURIC = ((6878, 12, 0.25), (6905, 18, 0.15), (7190, 35, 0.15), (7260, 45, 0.
 def emission(window: Window) -> np.ndarray:
     """Return the sky's lines (P,), relative flux per Angstrom; peaks at a resolution of 2000 are near the strengths."""
     at, strength = np.array(_LINES).T
-    at = vacuum(at)
+    at = to_vacuum(at)
     out = np.zeros(len(window.ln))
     add_lines(out, window, np.log(at), 1e-9, strength * 3.0 * np.sqrt(2 * np.pi) * 1.45e-4 * at / 7000.0)
     return out

@@ -19,7 +19,7 @@ _READ = 120.0  # electrons^2 of read noise in a pixel of the coadd
 # Wavelength (A), noise of a typical dark exposure, sky in the fibre (both 1e-17 erg/s/cm2/A, medians between the
 # lines) and standard deviation of the line spread function (pixels). Noise and sky are rounded from the inverse
 # variances and sky columns of public spectra of each spectrograph (SDSS plates 1942-2345, BOSS plate 3655, DESI tile
-# 80693); resolutions are those of Smee et al. (2013, Figure 36) and DESI Collaboration (2022, Figure 30).
+# 80693), widths from their columns wdisp and resolution matrices.
 _TABLES = {
     "sdss": (
         (3790, 2.9, 3.0, 1.16), (3900, 2.0, 3.2, 1.12), (4200, 1.19, 4.2, 1.04), (4600, 0.87, 4.4, 0.96),
@@ -172,13 +172,16 @@ def _spoil(rng, settings: Spectrograph, flux, ivar, and_mask, or_mask) -> None:
     or_mask[rng.integers(0, pixels, rng.poisson(0.004 * pixels))] |= COMBINEREJ
 
 
-# The r band of SDSS, as a trapezium (A); AB magnitudes of 1e-17 erg/s/cm2/A.
-_R_BAND = ((5380, 0.0), (5630, 0.95), (6000, 1.0), (6650, 1.0), (6790, 0.9), (6980, 0.0))
+# The r and i bands of SDSS, as polygons (A).
+_BANDS = {
+    "r": ((5380, 0.0), (5630, 0.95), (6000, 1.0), (6650, 1.0), (6790, 0.9), (6980, 0.0)),
+    "i": ((6760, 0.0), (7000, 0.95), (7300, 1.0), (8000, 0.9), (8180, 0.8), (8380, 0.0)),
+}
 
 
-def r_flux(wave: np.ndarray, flux: np.ndarray) -> float:
-    """Return the mean f_nu of a spectrum in the r band in units of that of magnitude 0 (AB)."""
-    at, height = np.array(_R_BAND, dtype=float).T
+def band_flux(wave: np.ndarray, flux: np.ndarray, band: str = "r") -> float:
+    """Return the mean f_nu of a spectrum (1e-17 erg/s/cm2/A) in a band in units of that of magnitude 0 (AB)."""
+    at, height = np.array(_BANDS[band], dtype=float).T
     weight = np.interp(wave, at, height) * np.gradient(wave)
     light = np.sum(flux * wave * weight) * 1e-17 / np.sum(weight / wave) / 2.99792458e18
     return float(light / 3.6308e-20)

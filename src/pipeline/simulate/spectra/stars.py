@@ -9,7 +9,8 @@ from pipeline.settings.spectra.simulation import Stars
 from pipeline.simulate.spectra import populations
 from pipeline.simulate.spectra.populations import band
 from pipeline.simulate.spectra.profiles import Window, add_lines
-from pipeline.spectra.lines import BROAD, C, vacuum
+from pipeline.spectra.air import to_vacuum
+from pipeline.spectra.lines import BROAD, C
 
 _STEP = 1e-4
 _LN = np.log(3400.0) + _STEP * np.arange(int(np.log(10700.0 / 3400.0) / _STEP))
@@ -81,7 +82,7 @@ def _depths() -> dict[str, np.ndarray]:
     for name, heads, side in (("titanium", _TITANIUM, 1), ("swan", _SWAN, -1)):
         total = np.zeros(len(wave))
         for head, reach, strength in heads:
-            away = side * (wave - vacuum(float(head))) / reach
+            away = side * (wave - to_vacuum(float(head))) / reach
             total += strength * np.exp(-np.maximum(away, 0) + np.minimum(away, 0) * reach / 4)
         bands[name] = total
     weights = np.array([1.0, 0.9, 0.9, 0.85, 0.8, 0.75, 0.7, 0.62, 0.5, 0.4, 0.3, 0.22, 0.15])
