@@ -13,11 +13,12 @@ from torch import nn
 from pipeline.data.shards import write_result_shard
 from pipeline.data.spectrum_shards import SpectrumShard, write_spectrum_shard
 from pipeline.learn.device import set_up
+from pipeline.learn.redshift.ahead import estimate_shard
 from pipeline.learn.redshift.estimator import NetworkEstimator
 from pipeline.learn.redshift.lines import LineBoxes
 from pipeline.models import fnet, quasarnet
 from pipeline.settings.spectra.inputs import Input
-from pipeline.spectra.grids import grid, grid_of
+from pipeline.spectra.grids import grid
 
 BATCH, PIXELS = 16, 4618
 GOAL_INFERENCE, GOAL_STEP, GOAL_QUASARNET = 8, 5, 0.9
@@ -108,11 +109,7 @@ def quasarnet_row(device: torch.device) -> dict:
 
     def ours(path: Path, out: Path) -> None:
         with SpectrumShard(path) as shard:
-            found = grid_of(shard.attrs)
-            starts = range(0, len(shard), QUASARNET_BATCH)
-            parts = [estimator(*shard.read(slice(start, start + QUASARNET_BATCH)), found) for start in starts]
-            results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            write_result_shard(out, object_id=shard.spectrum_id, **results)
+            write_result_shard(out, object_id=shard.spectrum_id, **estimate_shard(estimator, shard))
 
     @torch.inference_mode()
     def bare() -> None:

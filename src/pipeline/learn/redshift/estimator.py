@@ -49,6 +49,21 @@ class NetworkEstimator:
         self.network, self.task, self.input, self.batch = network.to(device).eval(), task, prepared, batch
         self.device = device
 
+    def prepare(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray, grid: Grid) -> tuple:
+        """Return what `estimate` takes: inputs (N, M) and warning bits (N,)."""
+        inputs, bits = make_input(flux, ivar, mask, grid, self.input)
+        covered = coverage_bits(np.asarray(ivar), np.asarray(mask, dtype=bool), grid, input_grid(self.input))
+        return inputs, bits | covered
+
+    def estimate(self, inputs: np.ndarray, bits: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the results of `__call__` for what `prepare` gave."""
+        found = self.task.read(outputs(self.network, torch.from_numpy(inputs), self.batch, self.device))
+        empty = bits & bit("NODATA") != 0
+        for name in ("candidate_z", "candidate_score", "candidate_sigma"):
+            found[name][empty] = np.nan
+        found["bits"] = found["bits"] | bits
+        return found
+
     def __call__(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
         """Estimate the redshifts of spectra (N, P) on a grid.
 
@@ -58,14 +73,7 @@ class NetworkEstimator:
             candidate_z (N, C) float64, candidate_score, candidate_sigma (N, C) float32, best first; bits (N,) int64;
             extras of the task. A spectrum without a usable pixel has no candidate.
         """
-        inputs, bits = make_input(flux, ivar, mask, grid, self.input)
-        found = self.task.read(outputs(self.network, torch.from_numpy(inputs), self.batch, self.device))
-        empty = bits & bit("NODATA") != 0
-        for name in ("candidate_z", "candidate_score", "candidate_sigma"):
-            found[name][empty] = np.nan
-        covered = coverage_bits(np.asarray(ivar), np.asarray(mask, dtype=bool), grid, input_grid(self.input))
-        found["bits"] = found["bits"] | bits | covered
-        return found
+        return self.estimate(*self.prepare(flux, ivar, mask, grid))
 
 
 def read_weights(path: Path, kind: str) -> tuple[dict, dict]:
