@@ -11,7 +11,7 @@ from pipeline.data.redshift_bits import names
 from pipeline.data.spectrum_columns import SPECTRUM_COLUMNS
 from pipeline.data.spectrum_shards import SpectrumShard
 from pipeline.data.tables import parquet_metadata, read_parquet
-from pipeline.graph import Row, rows_json
+from pipeline.graph import Row, fingerprint, rows_json
 from pipeline.settings.spectra.ingest import SpectraIngest
 from pipeline.settings.spectra.survey import Sdss, SpectraIndex
 from pipeline.spectra.grids import grid, grid_of
@@ -45,6 +45,8 @@ def call(folder, survey, rows, *more, out="results", work="work", **changes):
     settings = json.dumps({"survey": survey, "ingest": {**PLAIN, **changes}})
     argv = ["--shards", found["shards"], "--catalogue", found["catalogue"], "--rows", rows_json(rows)]
     argv += ["--settings", settings, "--work", folder / work, "--log", folder / "log.txt", *more]
+    if survey.get("quasars"):
+        argv += ["--quasars", survey["quasars"]]
     return ingest_spectra.main([str(word) for word in argv]), found["shards"], found["catalogue"]
 
 
@@ -118,6 +120,15 @@ def test_simulated_survey(folder):
     boss, desi = (read_parquet(path) for _, path in shard_paths(catalogue))
     assert len(boss) == 4 and len(desi) == 3 and boss["simulated"].all() and desi["simulated"].all()
     assert boss["z_vi"].notna().sum() == 1 and desi["class_pipe"].value_counts().to_dict() == {"QSO": 2, "SKY": 1}
+
+
+def test_the_halves_do_not_make_each_other_stale():
+    """Both ingests share what lies in `data`, the doors of stages, and the error of a file that cannot be read."""
+    modules = [{item.split("=")[0] for item in fingerprint(stage)} for stage in ("ingest", "ingest_spectra")]
+    shared = {name for name in modules[0] & modules[1] if name.split(".")[0] not in ("data", "stages")}
+    assert shared == {"surveys.unreadable"}
+    assert not any(name.startswith("images.") for name in modules[1])
+    assert not any(name.startswith("spectra.") for name in modules[0])
 
 
 @pytest.mark.realdata

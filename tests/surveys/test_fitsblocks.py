@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from spectrum_files import table, write_coadd, write_spec
 
+from pipeline.surveys import fitsblocks
 from pipeline.surveys.fitsblocks import read_blocks
 from pipeline.surveys.unreadable import UnreadableFile
 
@@ -74,6 +75,20 @@ def test_gzip_is_seen_by_content(mixed, tmp_path):
     packed.write_bytes(gzip.compress(mixed.read_bytes()))
     for wanted in (everything, lambda *_: False):
         assert [one.data for one in read_blocks(packed, wanted)] == [one.data for one in read_blocks(mixed, wanted)]
+
+
+def test_large_files_are_mapped(mixed, monkeypatch):
+    plain = read_blocks(mixed, everything)
+    monkeypatch.setattr(fitsblocks, "_MAPPED", 1)
+    for one, other in zip(plain, read_blocks(mixed, everything), strict=True):
+        assert not isinstance(other.data, bytes) and bytes(other.data) == one.data
+    np.testing.assert_array_equal(
+        read_blocks(mixed, everything)[1].columns(("pair",))["pair"], plain[1].columns(("pair",))["pair"]
+    )
+    whole = mixed.read_bytes()
+    mixed.write_bytes(whole[:-3000])
+    with pytest.raises(UnreadableFile, match="ends early"):
+        read_blocks(mixed, everything)
 
 
 def test_missing_columns(mixed):

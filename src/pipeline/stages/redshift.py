@@ -5,14 +5,12 @@ Inputs: spectra of the batch, the estimator's weights. Output: a manifest and a 
 
 import importlib
 
-import numpy as np
-
 from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import write_result_shard
 from pipeline.data.spectrum_shards import SpectrumShard
 from pipeline.learn.checkpoints import load_weights
 from pipeline.learn.device import set_up
-from pipeline.spectra.grids import grid_of
+from pipeline.learn.redshift.ahead import estimate_shard
 from pipeline.stages._door import Job, door
 
 
@@ -27,13 +25,9 @@ def run(job: Job) -> None:
 
     def make(shard, targets):
         with SpectrumShard(paths[shard]) as spectra:
-            grid, rows = grid_of(spectra.attrs), len(spectra)
-            # Without a spectrum the shapes of the results are still those of the estimator.
-            starts = range(0, rows, estimator.batch) if rows else (0,)
-            parts = [estimator(*spectra.read(slice(start, start + estimator.batch)), grid) for start in starts]
-            results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            identity = spectra.spectrum_id
-            write_result_shard(targets["out"], object_id=identity, spectrum_id=identity, **results)
+            rows, identity = len(spectra), spectra.spectrum_id
+            results = estimate_shard(estimator, spectra)
+        write_result_shard(targets["out"], object_id=identity, spectrum_id=identity, **results)
         job.rows_in += rows
         return rows
 

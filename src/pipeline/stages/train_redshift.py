@@ -46,7 +46,7 @@ def run(job: Job) -> None:
     def start(labels: Labels, fold: int) -> Training:
         stage = f"train_redshift/{name}" if fold == WHOLE else f"train_redshift/{name}/{fold}"
         task = estimator.begin(settings, labels)
-        network = estimator.network(size, settings.input, task, generator(random.stream(seed, stage)))
+        network = estimator.network(size, spectra.inputs.shape[1], task, generator(random.stream(seed, stage)))
         return Training(network, task, plan, device, seed, stage, ranks)
 
     work = Validation(start, Spectra(spectra.inputs, labels), held_out, rows["fold"].to_numpy(), plan.folds)

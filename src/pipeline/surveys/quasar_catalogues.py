@@ -14,6 +14,7 @@ from pipeline.surveys.unreadable import UnreadableFile
 
 BAL_PROBABILITY = 0.75  # BAL_PROB from which Lyke et al. (section 5.5) call a quasar BAL
 _NO_REDSHIFT = -0.99  # DR16Q writes -1
+_NO_KEY = np.iinfo(np.int64).min
 _PLATE_KEY, _TARGET_KEY = ("plate", "mjd", "fiberid"), ("targetid",)
 
 
@@ -76,7 +77,7 @@ class QuasarTable:
                 value=list(table)[:12],
                 allowed="PLATE, MJD, FIBERID or TARGETID",
             )
-        self._rows = {key: self._index([table[name].astype(np.int64) for name in key]) for key in keys}
+        self._keys = {key: self._index(_packed([table[name] for name in key])) for key in keys}
         self._own, self._pipeline = (
             {
                 name: values
@@ -87,20 +88,26 @@ class QuasarTable:
             for wanted in (_COLUMNS, _PIPELINE if _TARGET_KEY in keys or "z_pipe" in table else {})
         )
 
-    def _index(self, key: list[np.ndarray]) -> dict[tuple, int]:
-        rows: dict[tuple, int] = {}
-        for row, values in enumerate(zip(*(part.tolist() for part in key), strict=True)):
-            if min(values) >= 0 and any(values) and rows.setdefault(values, row) != row:
-                raise UnreadableFile("this catalogue has a key twice", where=self.path, value=values)
-        return rows
+    def _index(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the keys in order and the row of each; rows without a key are left out."""
+        rows = np.flatnonzero(key != _NO_KEY)
+        rows = rows[np.argsort(key[rows], kind="stable")]
+        ordered = key[rows]
+        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if len(twice):
+            where = f"{self.path}: rows {sorted(rows[twice[0] : twice[0] + 2].tolist())}"
+            raise UnreadableFile("this catalogue has a key twice", where=where)
+        return ordered, rows
 
     def rows_of(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Return the table's row (N,) of spectra with columns plate, mjd, fiber and targetid; -1 where it has none."""
         found = np.full(len(columns["targetid"]), -1, dtype=np.int64)
-        for key, rows in self._rows.items():
+        for key, (ordered, rows) in self._keys.items():
             names = ("targetid",) if key == _TARGET_KEY else ("plate", "mjd", "fiber")
-            wanted = zip(*(np.asarray(columns[name]).tolist() for name in names), strict=True)
-            found = np.maximum(found, [rows.get(values, -1) for values in wanted])
+            wanted = _packed([columns[name] for name in names])
+            place = np.minimum(np.searchsorted(ordered, wanted), max(len(ordered) - 1, 0))
+            if len(ordered):
+                found = np.where((ordered[place] == wanted) & (wanted != _NO_KEY), rows[place], found)
         return found
 
     def join(self, columns: dict[str, np.ndarray]) -> int:
@@ -116,6 +123,15 @@ class QuasarTable:
                 absent &= columns["class_pipe"] != "SKY"
             columns[name][named & absent] = values[row[named & absent]]
         return int(named.sum())
+
+
+def _packed(parts: list[np.ndarray]) -> np.ndarray:
+    """Return one int64 (N,) a key: TARGETID (0 is none), or the bits of plate, MJD and fibre (negative is none)."""
+    parts = [np.asarray(part).astype(np.int64) for part in parts]
+    if len(parts) == 1:
+        return np.where(parts[0] == 0, _NO_KEY, parts[0])
+    plate, mjd, fiber = parts
+    return np.where((plate < 0) | (mjd < 0) | (fiber < 0), _NO_KEY, plate << 32 | mjd << 12 | fiber)
 
 
 def _taken(values: np.ndarray, change) -> np.ndarray:

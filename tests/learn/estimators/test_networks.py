@@ -12,6 +12,7 @@ from pipeline.learn.estimators import fnet, quasarnet, rnet
 from pipeline.learn.redshift.estimator import coverage_bits
 from pipeline.settings.spectra.estimators import Trained
 from pipeline.spectra.grids import grid
+from pipeline.spectra.inputs import input_grid
 
 CPU = torch.device("cpu")
 INPUT = {"grid": "fnet", "rebin": 10, "resample": "interp", "normalise": "fnet", "clip_sigma": None}
@@ -44,7 +45,8 @@ def trained(request, tmp_path):
     content = {"kind": kind, **SETTINGS[kind], "training": TRAINING, "scoring": scoring(kind)}
     settings = Trained.parse({"network": content}).network
     task = module.begin(settings, spectra(30)[3])
-    network = module.network(settings.size.plain(), settings.input, task, torch.Generator().manual_seed(1))
+    pixels = input_grid(settings.input).pixels
+    network = module.network(settings.size.plain(), pixels, task, torch.Generator().manual_seed(1))
     about = {"kind": kind, "size": settings.size.plain(), "input": settings.input.plain(), "task": task.about()}
     save_weights(tmp_path / "weights.pt", network.state_dict(), about)
     return kind, module, tmp_path / "weights.pt"

@@ -50,7 +50,7 @@ def made(n, seed, settings=QUASARNET):
 
 def start(module, settings, labels, ranks=None):
     task = module.begin(settings, labels)
-    network = module.network(settings.size.plain(), settings.input, task, torch.Generator().manual_seed(1))
+    network = module.network(settings.size.plain(), 443, task, torch.Generator().manual_seed(1))
     more = {} if ranks is None else {"ranks": ranks}
     return Training(network, task, settings.training, CPU, 3, "train_redshift/test", **more)
 

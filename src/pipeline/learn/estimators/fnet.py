@@ -21,9 +21,9 @@ def begin(settings: FNet, labels: Labels) -> scalar.ScaledRedshift | scalar.Reds
     return scalar.begin(settings.head, labels)
 
 
-def network(size: dict, prepared: Input, task: scalar.ScaledRedshift | scalar.RedshiftBins, draw: torch.Generator):
-    """Return an untrained network: `size` as in the settings, weights from the generator."""
-    return fnet.build(size, input_grid(prepared).pixels, task.outputs, draw)
+def network(size: dict, pixels: int, task: scalar.ScaledRedshift | scalar.RedshiftBins, draw: torch.Generator):
+    """Return an untrained network for inputs of so many pixels: `size` as in the settings, weights from `draw`."""
+    return fnet.build(size, pixels, task.outputs, draw)
 
 
 def load(weights: Path, settings: dict, device: torch.device) -> NetworkEstimator:
@@ -36,6 +36,6 @@ def load(weights: Path, settings: dict, device: torch.device) -> NetworkEstimato
     """
     state, about = read_weights(weights, KIND)
     prepared, task = Input.parse(about["input"]), scalar.again(about["task"])
-    made: nn.Module = network(about["size"], prepared, task, torch.Generator())
+    made: nn.Module = network(about["size"], input_grid(prepared).pixels, task, torch.Generator())
     made.load_state_dict(state)
     return NetworkEstimator(made, task, prepared, Scoring.parse(settings).batch, device)

@@ -22,9 +22,9 @@ def begin(settings: QuasarNet, labels: Labels) -> LineBoxes:
     return LineBoxes(settings.input.grid, settings.scoring.lines, settings.scoring.confidence)
 
 
-def network(size: dict, prepared: Input, task: LineBoxes, draw: torch.Generator) -> quasarnet.QuasarNet:
-    """Return an untrained network: `size` as in the settings, weights from the generator."""
-    return quasarnet.build(size, input_grid(prepared).pixels, draw)
+def network(size: dict, pixels: int, task: LineBoxes, draw: torch.Generator) -> quasarnet.QuasarNet:
+    """Return an untrained network for inputs of so many pixels: `size` as in the settings, weights from `draw`."""
+    return quasarnet.build(size, pixels, draw)
 
 
 def published(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
@@ -57,6 +57,6 @@ def load(weights: Path, settings: dict, device: torch.device) -> NetworkEstimato
     state, about = read_weights(weights, KIND)
     scoring, prepared = QuasarNetScoring.parse(settings), Input.parse(about["input"])
     task = LineBoxes(about["task"]["grid"], scoring.lines, scoring.confidence, about["task"]["sigma"])
-    made: nn.Module = network(about["size"], prepared, task, torch.Generator())
+    made: nn.Module = network(about["size"], input_grid(prepared).pixels, task, torch.Generator())
     made.load_state_dict(state)
     return NetworkEstimator(made, task, prepared, scoring.batch, device)

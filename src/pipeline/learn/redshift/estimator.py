@@ -21,18 +21,17 @@ UNCOVERED, LITTLE = 0.05, 0.5
 
 def coverage_bits(ivar: np.ndarray, mask: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
     """Return bits OFF_GRID and LITTLE_COVERAGE (N,) int64 of spectra (N, P) on `grid` that go to the grid `target`."""
-    good = (ivar > 0) & ~mask
     place = np.floor(target.index_of(grid.wavelength) + (0.5 if target.anchor == "centre" else 0.0))
-    inside = (place >= 0) & (place < target.pixels)
-    reached = np.zeros((len(good), target.pixels), dtype=bool)
-    rows, pixels = np.nonzero(good & inside)
-    reached[rows, place[pixels].astype(np.int64)] = True
-    some = reached.any(axis=1)
-    span = target.pixels - reached.argmax(axis=1) - reached[:, ::-1].argmax(axis=1)
-    uncovered = np.where(some, 1 - span / target.pixels, 1.0)
+    inside = np.flatnonzero((place >= 0) & (place < target.pixels))
     # A coarser source grid leaves gaps between the pixels that it reaches, which are no lack of data.
-    possible = len(np.unique(place[inside]))
-    share = reached.sum(axis=1) / max(possible, 1)
+    pixels, starts = np.unique(place[inside].astype(np.int64), return_index=True)
+    good = ((ivar > 0) & ~mask)[:, inside[0] : inside[-1] + 1]
+    reached = np.logical_or.reduceat(good, starts, axis=1)
+    some = reached.any(axis=1)
+    first, last = reached.argmax(axis=1), len(pixels) - 1 - reached[:, ::-1].argmax(axis=1)
+    span = pixels[last] - pixels[first] + 1
+    uncovered = np.where(some, 1 - span / target.pixels, 1.0)
+    share = reached.mean(axis=1)
     bits = np.where(uncovered > UNCOVERED, bit("OFF_GRID"), 0)
     return (bits | np.where(share < LITTLE, bit("LITTLE_COVERAGE"), 0)).astype(np.int64)
 
@@ -50,6 +49,21 @@ class NetworkEstimator:
         self.network, self.task, self.input, self.batch = network.to(device).eval(), task, prepared, batch
         self.device = device
 
+    def prepare(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray, grid: Grid) -> tuple:
+        """Return what `estimate` takes: inputs (N, M) and warning bits (N,)."""
+        inputs, bits = make_input(flux, ivar, mask, grid, self.input)
+        covered = coverage_bits(np.asarray(ivar), np.asarray(mask, dtype=bool), grid, input_grid(self.input))
+        return inputs, bits | covered
+
+    def estimate(self, inputs: np.ndarray, bits: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the results of `__call__` for what `prepare` gave."""
+        found = self.task.read(outputs(self.network, torch.from_numpy(inputs), self.batch, self.device))
+        empty = bits & bit("NODATA") != 0
+        for name in ("candidate_z", "candidate_score", "candidate_sigma"):
+            found[name][empty] = np.nan
+        found["bits"] = found["bits"] | bits
+        return found
+
     def __call__(self, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
         """Estimate the redshifts of spectra (N, P) on a grid.
 
@@ -59,14 +73,7 @@ class NetworkEstimator:
             candidate_z (N, C) float64, candidate_score, candidate_sigma (N, C) float32, best first; bits (N,) int64;
             extras of the task. A spectrum without a usable pixel has no candidate.
         """
-        inputs, bits = make_input(flux, ivar, mask, grid, self.input)
-        found = self.task.read(outputs(self.network, torch.from_numpy(inputs), self.batch, self.device))
-        empty = bits & bit("NODATA") != 0
-        for name in ("candidate_z", "candidate_score", "candidate_sigma"):
-            found[name][empty] = np.nan
-        covered = coverage_bits(np.asarray(ivar), np.asarray(mask, dtype=bool), grid, input_grid(self.input))
-        found["bits"] = found["bits"] | bits | covered
-        return found
+        return self.estimate(*self.prepare(flux, ivar, mask, grid))
 
 
 def read_weights(path: Path, kind: str) -> tuple[dict, dict]:

@@ -1,0 +1,44 @@
+"""Train FNet with other optimisers, kernels, depths and penalties (FNet paper, §3.2, Fig. 3).
+
+Inputs: shards of spectra, sample. Output: a curve for each, as JSON.
+"""
+
+import json
+
+import numpy as np
+
+from pipeline.data.atomic import write_text
+from pipeline.learn.device import set_up
+from pipeline.learn.estimators import fnet
+from pipeline.learn.redshift.experiments import sweep
+from pipeline.settings.spectra.experiments import Sweeps
+from pipeline.spectra.inputs import make_input
+from pipeline.stages._door import Job, door
+from pipeline.stages._spectra import read_spectra, sample_rows
+
+
+def run(job: Job) -> None:
+    """Train on quasars of the train and select sets; the judge set stays unseen."""
+    settings = Sweeps.parse(job.settings["sweeps"])
+    rows = sample_rows(job.paths["sample"], ("train", "select"))
+    rows = rows[(rows["label_class"] == "quasar") & rows["label_z"].notna()].reset_index(drop=True)
+    device = set_up(settings.network.training.threads, job.device)
+    prepared = settings.network.input
+    spectra, usable = read_spectra(job.paths["shards"], rows, lambda *block: make_input(*block, prepared))
+    groups = rows["group"].to_numpy(np.int64)[usable]
+    results = []
+    for result in sweep(settings, spectra, groups, fnet, device, int(job.settings["seed"])):
+        results.append(result)
+        right = f"{result['test']['within']['6000']:.4f}"
+        job.log.event("trained", varied=result["varied"], value=result["value"], accuracy_6000=right)
+    write_text(job.out["out"], json.dumps({"results": results}, indent=1, sort_keys=True) + "\n")
+    job.rows_in, job.rows_out = len(rows), len(results)
+
+
+def main(argv=None) -> int:
+    """Run the stage."""
+    return door("redshift_sweeps", run, argv, inputs=("shards+", "sample"), outputs=("out",), network=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
