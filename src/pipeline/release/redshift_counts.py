@@ -54,8 +54,8 @@ def _row(chosen: np.ndarray, trusted: np.ndarray, **named) -> dict:
 
 
 def _histograms(table: Mapping[str, np.ndarray], trusted: np.ndarray) -> dict:
-    """Count redshifts of confident quasars, of the pipeline's and of inspected ones; the last bin is open."""
-    edges = np.array([*EDGES[:-1], np.inf])
+    """Count redshifts of confident quasars, of the pipeline's and of inspected ones; the outermost bins are open."""
+    edges = np.array([-np.inf, *EDGES[1:-1], np.inf])
     chosen = {
         "confident": ("Z", trusted),
         "pipeline": ("Z_PIPE", np.asarray(table["CLASS_PIPE"]) == "QSO"),

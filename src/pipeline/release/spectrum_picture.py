@@ -31,7 +31,7 @@ MARKED = {
 FLUX = "flux (10⁻¹⁷ erg/s/cm²/Å)"
 WAVELENGTH = "wavelength in vacuum (Å)"
 _INK, _NOISE = "#3A3A3A", "#E8B4A0"
-_NEAR = 0.045  # of the axis: names of lines that stand nearer to each other are written in turn
+_NEAR = 0.055  # of the axis: names of lines that stand nearer to each other are written in turn
 _HEAD, _FOOT = 0.30, 0.16  # of the height, for the names of lines above and below
 
 
@@ -129,10 +129,15 @@ def draw(
 
 
 def _limits(value: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    """Return limits of the flux: those of all pixels but the noisiest, with room for names."""
-    calm = value[error <= np.quantile(error, 0.95)]
-    low, high = np.quantile(calm, [0.002, 0.998])
-    height = max(high - low, 1e-6)
+    """Return limits of the flux: those of all pixels but the noisiest, with room for names.
+
+    A narrow line, which few pixels make, may be half as high again as the rest.
+    """
+    calm = error <= np.quantile(error, 0.95)
+    low, high = np.quantile(value[calm], [0.002, 0.998])
+    peak = value[calm & (value > 5 * error)].max(initial=high)
+    height = max(min(peak, high + 0.5 * (high - low)) - low, 1e-6)
+    high = low + height
     return min(low, 0) - _FOOT * height, high + _HEAD * height
 
 
@@ -141,12 +146,12 @@ def _lines(axes: Axes, redshift: Redshift, span: np.ndarray, *, above: bool) -> 
     width, last, turn = span[1] - span[0], -np.inf, 0
     for name, rest in MARKED.items():
         place = rest * (1 + redshift.z)
-        if not span[0] + 0.01 * width < place < span[1] - 0.01 * width:
+        if not span[0] + 0.02 * width < place < span[1] - 0.02 * width:
             continue
         turn = 1 - turn if place - last < _NEAR * width else 0
         last = place
         style = {"color": redshift.colour, "linestyle": "--" if above else ":", "linewidth": 0.9, "alpha": 0.75}
-        height = (0.93, 0.86)[turn] if above else (0.02, 0.08)[turn]
+        height = (0.93, 0.85)[turn] if above else (0.02, 0.09)[turn]
         ends = (0.12, height - 0.005) if above else (height + 0.05, 0.78)
         axes.axvline(place, *ends, zorder=0.5, **style)
         axes.text(

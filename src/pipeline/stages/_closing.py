@@ -19,6 +19,9 @@ def lines(results: Path) -> list[str]:
         for path in sorted(results.glob("images/round-*/assessment/*.json")):
             content = json.loads(path.read_text())
             found += content.get("closing", [])
+    redshifts = results / "release" / "redshifts" / "summary.json"
+    if redshifts.is_file():
+        found += json.loads(redshifts.read_text())["closing"]
     if audit.is_file() and (label := json.loads(audit.read_text()).get("label")):
         found.append(f"splits: {label}")
     return found

@@ -90,7 +90,7 @@ def _plane(part: pd.DataFrame, assessment: dict) -> Figure:
 
 def velocity_curve(assessment: dict) -> tuple[Figure, str]:
     """Draw the share of redshifts within a velocity against the velocity (FNet paper, Figure 4c)."""
-    figure, (every, hard) = style.new(10.4, 4.4, 1, 2, sharey=True)
+    figure, (every, hard) = style.new(10.4, 4.9, 1, 2, sharey=True)
     tones = names.colours(assessment["estimators"])
     least = 1.0
     for name in names.in_order(assessment["estimators"]):
@@ -108,11 +108,10 @@ def velocity_curve(assessment: dict) -> tuple[Figure, str]:
         rows = failures["estimators"][name]["curve"]
         if rows:
             hard.plot([row["km_s"] for row in rows], [row["share"] for row in rows], color=tones[name])
-    subset = "fails"
-    for axes, wanted in ((every, False), (hard, True)):
+    for axes, subset in ((every, False), (hard, True)):
         for row in assessment["published"]:
             method = _PUBLISHED.get(row["method"])
-            if method is None or (subset in row["sample"]) != wanted or "DR16Q" not in row["sample"]:
+            if method is None or ("fails" in row["sample"]) != subset or "DR16Q" not in row["sample"]:
                 continue
             x = np.array([float(limit) for limit in row["within"]])
             y = np.array(list(row["within"].values())) / 100
@@ -129,14 +128,11 @@ def velocity_curve(assessment: dict) -> tuple[Figure, str]:
         axes.minorticks_off()
     every.set_ylabel("share within |Δv|")
     every.set_title(f"{assessment['judged']['quasar']} judged quasars")
-    hard.set_ylim(0, 1.01) if failures["quasars"] else None
     if failures["quasars"]:
         hard.set_title(f"{failures['quasars']} in which {names.title(finder)} finds too few lines")
     else:
         style.say(hard, "no judged quasar in which a line finder fails")
-    every.legend(loc="lower right", fontsize=8)
-    if failures["quasars"]:
-        hard.legend(loc="lower right", fontsize=8)
+    figure.legend(*every.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8.5)
     return figure, (
         "Share of redshifts within a velocity of the reference (compare Rastegar Nia et al. 2022, Figure 4c), of all "
         "judged quasars (full) and of those that are not flagged (dotted); right: where a line finder fails. Stars: "
@@ -157,17 +153,19 @@ def accuracy(assessment: dict) -> tuple[Figure, str]:
             rows = [(row, part["within"]["6000"]) for row, part in rows if part["within"]["6000"]]
             if not rows:
                 continue
-            shift = (number - (count - 1) / 2) * 0.02
+            shift = (number - (count - 1) / 2) * 0.03
             at = np.array([middle(row, logarithmic=key == "by_sn") for row, _ in rows])
             at = at * 10 ** (shift * 2) if key == "by_sn" else at + shift * 1.5
-            value, low, high = (np.array([part[name_] for _, part in rows]) for name_ in ("share", "low", "high"))
+            value, low, high = (np.array([part[end] for _, part in rows]) for end in ("share", "low", "high"))
             axes.errorbar(
                 at, value, yerr=style.bars(value, low, high), fmt=names.marker(name), markersize=4.5, linewidth=1.1,
                 color=tones[name], label=names.title(name), capsize=1.5,
             )  # fmt: skip
         for row in found[names.COMBINED][key]:
-            axes.axvline(row["lower"], color="#EDEDED", linewidth=0.8, zorder=0)
-        axes.set_ylim(-0.02, 1.03)
+            if row["lower"] > 0:
+                axes.axvline(row["lower"], color="#CFCFCF", linewidth=0.8, linestyle=":", zorder=0)
+        if which == "all":
+            axes.set_ylim(-0.02, 1.03)
         if key == "by_sn":
             axes.set_xscale("log")
             axes.set_xlabel("median S/N of a pixel")

@@ -35,13 +35,14 @@ def redshifts(counts: dict) -> tuple[Figure, str]:
 
 def flagged(assessment: dict) -> tuple[Figure, str]:
     """Draw the share of judged quasars that are flagged against S/N and redshift."""
-    figure, panels = style.new(9.4, 3.9, 1, 2, sharey=True)
+    figure, panels = style.new(9.4, 4.2, 1, 2, sharey=True)
     found = assessment["estimators"]
     tones = names.colours(found)
     for axes, key, label in zip(panels, ("by_sn", "by_redshift"), ("median S/N of a pixel", "redshift"), strict=True):
-        for name in names.in_order(found):
+        for number, name in enumerate(names.in_order(found)):
             rows = [row for row in found[name][key] if row["flagged"]["of"]]
             at = np.array([middle(row, logarithmic=key == "by_sn") for row in rows])
+            at = at * (1 + 0.02 * number) if key == "by_sn" else at + 0.02 * number
             value, low, high = (np.array([row["flagged"][part] for row in rows]) for part in ("share", "low", "high"))
             axes.errorbar(
                 at, value, yerr=style.bars(value, low, high), fmt=f"{names.marker(name)}-", markersize=4, linewidth=1.1,
@@ -51,7 +52,7 @@ def flagged(assessment: dict) -> tuple[Figure, str]:
         axes.set_ylim(-0.02, 1.02)
     panels[0].set_xscale("log")
     panels[0].set_ylabel("share of quasars that are flagged")
-    panels[0].legend(loc="upper right")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(found))
     return figure, (
         f"Share of the {assessment['judged']['quasar']} judged quasars whose redshift is flagged as not to be "
         f"believed, by S/N and redshift. Bars: Wilson intervals ({assessment['confidence']:.0%})."

@@ -11,6 +11,7 @@ from pipeline.release.redshift_figures import names
 from pipeline.release.redshift_figures.accuracy import reference_name
 from pipeline.release.redshift_figures.panels import Grid
 
+_SHOWN = (-0.25, 6.98)  # what lies beyond is drawn at the edge
 _GREEK = {"Lya": "Lyα", "Hbeta": "Hβ", "Halpha": "Hα"}
 
 
@@ -24,13 +25,15 @@ def wrong_redshifts(velocity: pd.DataFrame, assessment: dict) -> tuple[Figure, s
     figure, (axes, bars) = style.new(10.4, 4.2, 1, 2, gridspec_kw={"width_ratios": [2.6, 1]})
     places = np.arange(len(part))
     axes.plot(places, part["z_reference"], color=names.TRUTH, linewidth=1.6, label=reference_name(assessment), zorder=1)
-    edges = np.linspace(-0.5, 7.0, 31)
+    edges = np.linspace(-0.25, 7.0, 30)
     for name in shown:
         rows = wrong[name][part.index]
-        z = part[f"z_{name}"].to_numpy(float)
+        z = np.clip(part[f"z_{name}"].to_numpy(float), *_SHOWN)
+        own = name == names.COMBINED
         axes.scatter(
-            places[rows], z[rows], s=18, marker=names.marker(name), color=tones[name], alpha=0.8, linewidths=0,
-            label=f"{names.title(name)} ({int(rows.sum())})", zorder=2,
+            places[rows], z[rows], s=42 if own else 18, marker=names.marker(name), alpha=1.0 if own else 0.8,
+            facecolors="none" if own else tones[name], edgecolors=tones[name] if own else "none", linewidths=1.1,
+            label=f"{names.title(name)} ({int(rows.sum())})", zorder=3 if own else 2,
         )  # fmt: skip
         inside = z[rows & np.isfinite(z)]
         bars.stairs(np.histogram(inside, edges)[0], edges, color=tones[name], linewidth=1.4, orientation="horizontal")
@@ -63,9 +66,9 @@ def line_confusions(assessment: dict) -> tuple[Figure, str]:
         for pair, number in found["pairs"].items():
             true, taken = pair.split(" as ")
             matrix[lines.index(true), lines.index(taken)] = number
-        axes.imshow(np.sqrt(matrix), cmap="Blues", vmin=0, vmax=max(np.sqrt(matrix.max()), 1))
+        axes.imshow(np.sqrt(matrix), cmap="Blues", vmin=0, vmax=max(np.sqrt(matrix.max()), 2))
         axes.grid(visible=False)
-        dark = 0.5 * np.sqrt(max(matrix.max(), 1))
+        dark = 0.5 * np.sqrt(max(matrix.max(), 4))
         for row, column in np.argwhere(matrix):
             number = matrix[row, column]
             tone = "white" if np.sqrt(number) > dark else "black"

@@ -82,7 +82,7 @@ def worst(
     figure, panels = style.new(
         11.4, (_HEIGHT + 0.1) * len(shown), len(shown), 2, gridspec_kw={"width_ratios": [3.1, 1]}
     )
-    tone = names.COLOURS["quasarnet"]
+    tone = names.DOUBTED
     for number, row in enumerate(shown):
         left, right = panels[2 * number : 2 * number + 2]
         z = np.nan if row["z"] is None else row["z"]

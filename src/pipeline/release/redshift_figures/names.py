@@ -8,6 +8,7 @@ TITLES = {"fnet": "FNet", "rnet": "RNet", "quasarnet": "QuasarNET", "pca": "PCA"
 COLOURS = {COMBINED: "#000000", "pca": "#009E73", "quasarnet": "#D55E00", "fnet": "#0072B2", "rnet": "#CC79A7"}
 MARKERS = {COMBINED: "o", "pca": "s", "quasarnet": "^", "fnet": "D", "rnet": "v"}
 TRUTH = "#5A5A5A"
+DOUBTED = "#A8006D"  # the lines at a redshift that is wrong
 _OTHERS = [tone for tone in PALETTE if tone not in COLOURS.values() and tone != "#7F7F7F"]
 
 

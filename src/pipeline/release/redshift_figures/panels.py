@@ -35,7 +35,8 @@ def middle(row: dict, *, logarithmic: bool) -> float:
     """Return where a bin (`lower`, `upper`) is drawn; the first and the last one of S/N reach very far."""
     if not logarithmic:
         return (row["lower"] + row["upper"]) / 2
-    low, high = max(row["lower"], row["upper"] / 4), min(row["upper"], max(row["lower"], 0.1) * 4)
+    low = row["lower"] or row["upper"] / 4
+    high = min(row["upper"], 4 * low)
     return float(np.sqrt(low * high))
 
 

@@ -69,20 +69,21 @@ def eigenspectra(found: list[Eigenspectra]) -> tuple[Figure, str]:
         return nothing("there are no eigenspectra of quasars")
     figure, panels = style.new(10.2, 3.6 * len(shown), len(shown), 1)
     for axes, one in zip(panels, shown, strict=True):
-        scale = np.array([np.nanstd(vector[one.covered]) or 1.0 for vector in one.vectors])
+        inside = one.vectors[:, one.covered]
+        scale = np.maximum(np.diff(np.quantile(inside, [0.01, 0.99], axis=1), axis=0)[0], 1e-12)
         lines = np.where(one.covered, one.vectors / scale[:, None], np.nan)
-        step = 6.0
+        step = 1.1
         for number, line in enumerate(lines):
             centred = line - np.nanmedian(line)
             tone = style.PALETTE[number % len(style.PALETTE)]
             axes.plot(one.wavelength, centred - step * number, color=tone, linewidth=0.9)
         axes.set_yticks(-step * np.arange(len(lines)), [f"{number + 1}" for number in range(len(lines))])
-        axes.set(xscale="log", ylabel="eigenspectrum")
+        axes.set(xscale="log", ylabel="eigenspectrum", ylim=(-step * (len(lines) - 0.1), 1.2 * step))
         there = one.wavelength[one.covered]
         axes.set_xlim(there[0], there[-1])
-        ticks = [place for place in (600, 800, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 10000)]
-        inside = [place for place in ticks if there[0] < place < there[-1]]
-        axes.set_xticks(inside, [f"{place:,}" for place in inside])
+        ticks = (600, 800, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 10000)
+        ticks = [place for place in ticks if there[0] < place < there[-1]]
+        axes.set_xticks(ticks, [f"{place:,}" for place in ticks])
         axes.minorticks_off()
         axes.set_title(f"quasars, tried at {one.z[0]:g} < z < {one.z[1]:g}")
     panels[-1].set_xlabel("rest wavelength in vacuum (Å)")
