@@ -42,24 +42,31 @@ def _run_folder(run: str) -> Path:
 
 @app.command()
 def index(config: Annotated[Path, typer.Argument(help="configuration file of a run on a real survey")]):
-    """List the shards of a survey on disk: writes results/RUN/shards.tsv, which Snakemake reads."""
+    """List the shards of surveys on disk: writes results/RUN/[spectra/]shards.tsv, which Snakemake reads."""
     from pipeline.data.atomic import write_text
     from pipeline.surveys.index import shard_rows
+    from pipeline.surveys.spectra_index import spectra_shard_rows
 
     settings = _config(config)
-    if settings.survey.kind == "simulated":
+    results = Path("results") / settings.run
+    halves = [(settings.survey, settings.ingest, results / "shards.tsv", shard_rows)]
+    if settings.spectra:
+        spectra = settings.spectra
+        halves.append((spectra.survey, spectra.ingest, results / "spectra" / "shards.tsv", spectra_shard_rows))
+    halves = [half for half in halves if half[0] is not None and half[0].kind != "simulated"]
+    if not halves:
         raise PipelineError(
             "the shards of a simulated survey follow from its settings; there is nothing to index",
             where=config,
             next=f"snakemake --cores all --configfile {config}",
         )
-    target = Path("results") / settings.run / "shards.tsv"
-    listed = graph.read_shards(target, str(config)) if target.is_file() else []
-    rows, notes = shard_rows(settings.survey, settings.ingest, listed)
-    for note in notes:
-        typer.echo(note)
-    write_text(target, graph.shards_text(rows))
-    typer.echo(f"{target}: {len(rows)} shards in {len({row.batch for row in rows})} batches")
+    for survey, ingest, target, shards in halves:
+        listed = graph.read_shards(target, str(config)) if target.is_file() else []
+        rows, notes = shards(survey, ingest, listed)
+        for note in notes:
+            typer.echo(note)
+        write_text(target, graph.shards_text(rows))
+        typer.echo(f"{target}: {len(rows)} shards in {len({row.batch for row in rows})} batches")
     typer.echo(f"next: snakemake --cores all --configfile {config}")
 
 
@@ -157,6 +164,44 @@ def search(
     from pipeline.grading.mosaic import search_command
 
     for line in search_command(_run_folder(run), name=name, ra=ra, dec=dec, encoder=encoder, k=k, png=png):
+        typer.echo(line)
+
+
+Files = Annotated[list[Path], typer.Argument(help="spec, spPlate or DESI coadd files, or CSV; plain or gzip")]
+Device = Annotated[str, typer.Option(help="cuda, cpu or auto")]
+
+
+@app.command()
+def redshift(
+    files: Files,
+    run: Annotated[str, typer.Option(help="the run whose estimators are used")] = "demo",
+    model: Annotated[list[str] | None, typer.Option(help="estimators shown beside the combination (default: all)")] = None,
+    ecsv: Annotated[Path | None, typer.Option(help="write a table")] = None,
+    png: Annotated[Path | None, typer.Option(help="write a picture of the spectra and their lines")] = None,
+    device: Device = "auto",
+):
+    """Estimate the redshifts of spectra that belong to no run, with errors, flags and a picture."""
+    from pipeline.apply.redshifts import redshift_command
+
+    for line in redshift_command(_run_folder(run), files, models=model, device=device, ecsv=ecsv, png=png):
+        typer.echo(line)
+
+
+@app.command("evaluate-redshifts")
+def evaluate_redshifts(
+    run: Annotated[Path, typer.Option(help="results/RUN of a finished run")],
+    spectra: Annotated[Path, typer.Option(help="folder of real spectra")],
+    index: Annotated[str, typer.Option(help="CSV in that folder with trusted redshifts")] = "spectra_index.csv",
+    half: Annotated[str | None, typer.Option(help="a or b: objects are dealt by a hash of their names")] = None,
+    fine_tune: Annotated[bool, typer.Option("--fine-tune", help="also train on, in folds of objects")] = False,
+    device: Device = "auto",
+):
+    """Judge the redshifts of a run by real spectra whose redshifts are known."""
+    from pipeline.apply.evaluation import evaluate_command
+
+    if half not in (None, "a", "b"):
+        raise PipelineError("no such half", where="--half", value=half, allowed="a, b")
+    for line in evaluate_command(run, spectra, index=index, half=half, tune=fine_tune, device=device):
         typer.echo(line)
 
 
