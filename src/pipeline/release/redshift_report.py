@@ -212,7 +212,8 @@ class Report:
         ]
         columns = {
             "spectrum": "spectrum_id", "z_reference": "reference z", "z": "z", "z_second": "second z",
-            "dv": "Δv (km/s)", "sn_median": "S/N", "p_wrong": "p(wrong)", "flag": "", "confusion": "line taken for another",
+            "dv": "Δv (km/s)", "sn_median": "S/N", "p_wrong": "p(wrong)", "flag": "", "confusion": "line taken for "
+            "another",
         }  # fmt: skip
         caption = "Wrong redshifts of the combination, those without a flag first, then the furthest off."
         worst = markup.table(listed, columns, caption=caption) if listed else ""
@@ -262,7 +263,8 @@ class Report:
         )
         sky = self.counts["sky_fibres"]
         words = (
-            f"{self.counts['without_redshift']} spectra have no redshift. Of {sky['spectra']} fibres that the survey calls "
+            f"{self.counts['without_redshift']} spectra have no redshift. Of {sky['spectra']} fibres that the "
+            f"survey calls "
             f"sky, {sky['confident']} stand among the confident quasars."
         )
         return self.figure("redshifts") + "".join(tables) + markup.paragraph(words) + bits

@@ -33,7 +33,8 @@ def closing_lines(counts: dict, assessment: dict, where: list[str]) -> list[str]
     judged = assessment["judged"]
     reference = "truth" if assessment["reference"] == "truth" else "labels"
     return [
-        f"redshifts{mark}: {counts['spectra']} spectra of {counts['objects']} objects, {counts['confident']} of confident "
+        f"redshifts{mark}: {counts['spectra']} spectra of {counts['objects']} objects, {counts['confident']} of "
+        f"confident "
         f"quasars, {counts['flagged']} flagged",
         f"how good ({judged['quasar']} quasars judged by the {reference}):",
         *(f"  {accuracy_text(assessment, name)}" for name in in_order(assessment["estimators"])),

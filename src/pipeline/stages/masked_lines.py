@@ -44,7 +44,8 @@ def run(job: Job) -> None:
         job.log.event(
             "trained", name=name, masked=masked, rms=f"{result['network']['rms']:.0f}", skill=f"{result['skill']:.3f}"
         )
-    content = {"z": settings.z, "lines": [line.plain() for line in settings.lines], "results": results}
+    lines = [line.plain() for line in settings.lines]
+    content = {"z": settings.z, "lines": lines, "half_width": settings.half_width, "results": results}
     write_text(job.out["out"], json.dumps(content, indent=1, sort_keys=True) + "\n")
     job.rows_out = len(results)
 

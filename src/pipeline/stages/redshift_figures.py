@@ -1,8 +1,8 @@
 """The figures of the redshifts.
 
 Inputs: counts of the release, assessment, velocity errors, spectra, candidates of every estimator, histories of
-trainings, weights of template fits. Outputs: the figures that are asked for by name (`--redshifts PATH`, ...), and their
-captions as JSON.
+trainings, weights of template fits, masked lines, sweeps. Outputs: the figures that are asked for by name
+(`--redshifts PATH`, ...), and their captions as JSON.
 """
 
 import json
@@ -52,17 +52,24 @@ def run(job: Job) -> None:
 
 def _inputs(job: Job) -> Inputs:
     gallery = SpectrumGallery.parse(job.settings["gallery"])
-    counts, assessment = (json.loads(job.paths[name].read_text(encoding="utf-8")) for name in ("counts", "assessment"))
+
+    def content(name: str) -> dict | None:
+        paths = job.paths[name] if isinstance(job.paths[name], list) else [job.paths[name]]
+        return json.loads(paths[0].read_text(encoding="utf-8")) if paths else None
+
+    counts, assessment, masked = (content(name) for name in ("counts", "assessment", "masked"))
     velocity = read_ecsv(job.paths["velocity"]).to_pandas()
     manifests = by_estimator(job.paths["candidates"], job.settings["names"])
     return Inputs(
         counts=counts,
         assessment=assessment,
         velocity=velocity,
-        spectra=_spectra(job, wanted_spectra(velocity, assessment, gallery)),
+        spectra=_spectra(job, wanted_spectra(velocity, assessment, masked, gallery)),
         estimates=[read_estimates(name, paths) for name, paths in manifests.items()],
         histories={path.parent.name: pd.read_csv(path) for path in job.paths["histories"] if path.stat().st_size},
         eigenspectra=[one for path in job.paths["templates"] for one in _eigenspectra(path)],
+        masked=masked,
+        sweeps=content("sweeps"),
         gallery=gallery,
     )
 
@@ -110,7 +117,17 @@ def main(argv=None) -> int:
         "redshift_figures",
         run,
         argv,
-        inputs=("counts", "assessment", "velocity", "shards+", "candidates+", "histories*", "templates*"),
+        inputs=(
+            "counts",
+            "assessment",
+            "velocity",
+            "shards+",
+            "candidates+",
+            "histories*",
+            "templates*",
+            "masked*",
+            "sweeps*",
+        ),
         outputs=("captions", *asked),
     )
 

@@ -93,8 +93,8 @@ def masked_lines(
 ) -> Iterator[tuple[str, bool, dict]]:
     """Yield (network, whether lines were removed, result) for each network with its lines and without.
 
-    A result holds the judged errors of the network and of the constant, the median redshift of the training part;
-    `skill` is one less the ratio of their mean squared errors.
+    A result holds the judged errors of the network and of the constant, the median redshift of the training part, and
+    the judged redshifts themselves (`judged`); `skill` is one less the ratio of their mean squared errors.
 
     Parameters
     ----------
@@ -123,7 +123,8 @@ def masked_lines(
             stage = f"masked_lines/{name}/{'without' if masked else 'with'}"
             one, test = data[np.flatnonzero(~judges)], data[np.flatnonzero(judges)]
             training = _fit(network, module_of(network.kind), one, None, device, seed, stage)
-            found = judged(_redshifts(training, test, network.scoring.batch), test.labels.z)
+            redshifts = _redshifts(training, test, network.scoring.batch)
+            found = judged(redshifts, test.labels.z)
             median = float(np.median(one.labels.z))
             constant = judged(np.full(len(test), median), test.labels.z)
             yield name, masked, {
@@ -132,6 +133,7 @@ def masked_lines(
                 "pixels_removed": int(lines.sum()) if masked else 0,
                 "loss": [row["loss"] for row in training.history],
                 "network": found,
+                "judged": {"z": redshifts.tolist(), "z_label": test.labels.z.tolist()},
                 "constant": {"z": median, **constant},
                 "skill": 1 - (found["rms"] / constant["rms"]) ** 2 if constant["rms"] else float("nan"),
             }

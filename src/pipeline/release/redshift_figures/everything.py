@@ -7,7 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.learn.redshift_estimates import Estimates
-from pipeline.release.redshift_figures import accuracy, confidence, distributions, failures, galleries, training
+from pipeline.release.redshift_figures import (
+    accuracy,
+    confidence,
+    distributions,
+    experiments,
+    failures,
+    galleries,
+    training,
+)
 from pipeline.release.redshift_figures.galleries import Spectrum
 from pipeline.release.redshift_figures.training import Eigenspectra
 from pipeline.settings.spectra.release import SpectrumGallery
@@ -29,6 +37,8 @@ class Inputs:
     histories : dict
         name -> history of a training.
     eigenspectra : list of Eigenspectra
+    masked, sweeps : dict or None
+        What the experiments measured.
     gallery : SpectrumGallery
     """
 
@@ -39,13 +49,16 @@ class Inputs:
     estimates: list[Estimates]
     histories: dict[str, pd.DataFrame]
     eigenspectra: list[Eigenspectra]
+    masked: dict | None
+    sweeps: dict | None
     gallery: SpectrumGallery
 
 
-def wanted_spectra(velocity: pd.DataFrame, assessment: dict, gallery: SpectrumGallery) -> set[int]:
-    """Return the spectra (spectrum_id) that the galleries show."""
+def wanted_spectra(velocity: pd.DataFrame, assessment: dict, masked: dict | None, gallery: SpectrumGallery) -> set[int]:
+    """Return the spectra (spectrum_id) that figures show."""
     failed = galleries.failures(velocity, assessment, gallery.failures)
-    return {*failed, *galleries.outliers(assessment, gallery.outliers)}
+    example = None if masked is None else experiments.example(velocity, masked)
+    return {*failed, *galleries.outliers(assessment, gallery.outliers)} | ({example} - {None})
 
 
 def _failed(inputs: Inputs) -> tuple[Figure, str]:
@@ -58,6 +71,10 @@ def _failed(inputs: Inputs) -> tuple[Figure, str]:
 def _worst(inputs: Inputs) -> tuple[Figure, str]:
     gallery = inputs.gallery
     return galleries.worst(inputs.assessment, inputs.spectra, inputs.estimates, gallery.outliers, gallery.smoothing)
+
+
+def _masked_spectrum(inputs: Inputs) -> tuple[Figure, str]:
+    return experiments.masked_spectrum(inputs.velocity, inputs.masked, inputs.spectra, inputs.gallery.smoothing)
 
 
 FIGURES: dict[str, Callable[[Inputs], tuple[Figure, str]]] = {
@@ -73,6 +90,10 @@ FIGURES: dict[str, Callable[[Inputs], tuple[Figure, str]]] = {
     "flagged": lambda inputs: distributions.flagged(inputs.assessment),
     "failure_probability": lambda inputs: confidence.failure_probability(inputs.assessment),
     "pulls": lambda inputs: confidence.pulls(inputs.assessment),
+    "masked_spectrum": _masked_spectrum,
+    "masked_velocity": lambda inputs: experiments.masked_velocity(inputs.masked),
+    "optimisers": lambda inputs: experiments.optimisers(inputs.sweeps),
+    "choices": lambda inputs: experiments.choices(inputs.sweeps),
     "network_training": lambda inputs: training.training(inputs.histories),
     "eigenspectra": lambda inputs: training.eigenspectra(inputs.eigenspectra),
 }
