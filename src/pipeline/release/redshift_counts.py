@@ -27,9 +27,9 @@ def counts(table: Mapping[str, np.ndarray], estimators: list[str]) -> dict:
 
     return {
         "spectra": len(trusted),
-        "objects": len(np.unique(table["OBJECT_ID"])),
+        "objects": len(np.unique(table["GROUP_ID"])),
         "confident": int(trusted.sum()),
-        "confident_objects": len(np.unique(np.asarray(table["OBJECT_ID"])[trusted])),
+        "confident_objects": len(np.unique(np.asarray(table["GROUP_ID"])[trusted])),
         "flagged": int((~trusted).sum()),
         "without_redshift": int((~np.isfinite(np.asarray(table["Z"], dtype=np.float64))).sum()),
         "sky_fibres": _row(sky, trusted),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pipeline.data import sky
 from pipeline.data.catalogue import column_of_model
 from pipeline.data.redshift_bits import bit
 from pipeline.data.redshift_columns import registry
@@ -42,7 +43,9 @@ def confident(zwarn: np.ndarray) -> np.ndarray:
     return (np.asarray(zwarn) & _FLAG) == 0
 
 
-def columns(catalogue: pd.DataFrame, combined: Mapping[str, np.ndarray], sample: pd.DataFrame) -> dict[str, np.ndarray]:
+def columns(
+    catalogue: pd.DataFrame, combined: Mapping[str, np.ndarray], sample: pd.DataFrame, object_arcsec: float
+) -> dict[str, np.ndarray]:
     """Return the published columns (N,) in their order, by right ascension.
 
     Parameters
@@ -53,6 +56,8 @@ def columns(catalogue: pd.DataFrame, combined: Mapping[str, np.ndarray], sample:
         Combined redshifts (N, ...) of the same spectra in the same order.
     sample : DataFrame
         `spectrum_id`, `set`; spectra of later tranches are not in it.
+    object_arcsec : float
+        Spectra this near to each other are of one object.
 
     Raises
     ------
@@ -67,7 +72,10 @@ def columns(catalogue: pd.DataFrame, combined: Mapping[str, np.ndarray], sample:
         )
     found = {"DESIGNATION": designation(catalogue["ra"], catalogue["dec"])}
     taken = {name: catalogue[name].to_numpy() for name in ("spectrum_id", *CATALOGUE)}
-    first = ("spectrum_id", "object_id", "ra", "dec", "survey", "plate", "mjd", "fiber", "targetid", "sn_median")
+    ids, number = taken.pop("spectrum_id"), sky.groups(taken["ra"], taken["dec"], object_arcsec)
+    found["SPECTRUM_ID"], found["OBJECT_ID"] = ids, taken.pop("object_id")
+    found["GROUP_ID"] = ids[np.unique(number, return_index=True)[1]][number] if len(ids) else ids
+    first = ("ra", "dec", "survey", "plate", "mjd", "fiber", "targetid", "sn_median")
     found |= {name.upper(): taken.pop(name) for name in first}
     found |= {name.upper(): combined[name] for name in (*ANSWER, "class")}
     found["CONFIDENT"] = confident(combined["zwarn"])

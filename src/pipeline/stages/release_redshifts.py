@@ -21,7 +21,8 @@ def run(job: Job) -> None:
     settings = RedshiftRelease.parse(job.settings["release"])
     combined = read_combined(job.paths["combined"])
     catalogue = read_catalogue(job.paths["catalogue"], redshift_table.CATALOGUE)
-    columns = redshift_table.columns(catalogue, combined, read_sample(job.paths["sample"]))
+    sample = read_sample(job.paths["sample"])
+    columns = redshift_table.columns(catalogue, combined, sample, job.settings["object_arcsec"])
     names = redshift_table.estimators(combined)
     header = {
         "CATNAME": settings.name,

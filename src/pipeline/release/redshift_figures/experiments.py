@@ -117,7 +117,7 @@ def masked_velocity(masked: dict) -> tuple[Figure, str]:
     """Draw the velocity errors without the lines, with them, and those of a constant (FNet paper, Figure 7)."""
     shown = [one for one in masked["results"] if one["masked"]]
     whole = {one["name"]: one for one in masked["results"] if not one["masked"]}
-    grid = Grid(len(shown), 4.6, 3.7, sharey=True)
+    grid = Grid(len(shown), 4.6 if len(shown) > 1 else 6.8, 3.9, sharey=True)
     texts = []
     for axes, one in zip(grid.axes, shown, strict=True):
         tone = names.colours([one["name"]])[one["name"]]
