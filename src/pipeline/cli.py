@@ -175,7 +175,7 @@ Device = Annotated[str, typer.Option(help="cuda, cpu or auto")]
 def redshift(
     files: Files,
     run: Annotated[str, typer.Option(help="the run whose estimators are used")] = "demo",
-    model: Annotated[list[str] | None, typer.Option(help="estimators shown beside the combination (default: all)")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="estimator to show (default: all)")] = None,
     ecsv: Annotated[Path | None, typer.Option(help="write a table")] = None,
     png: Annotated[Path | None, typer.Option(help="write a picture of the spectra and their lines")] = None,
     device: Device = "auto",

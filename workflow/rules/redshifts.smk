@@ -181,9 +181,63 @@ rule assess_redshifts:
         " --settings {params.settings:q} --work {params.work} --log {log:q}"
 
 
+if Q.masked_lines:
+
+    MASKED_KINDS = sorted({f"learn.estimators.{one.kind}" for one in Q.masked_lines.networks.values()})
+
+    rule masked_lines:
+        message: "Redshifts of quasars whose strong lines are removed"
+        input:
+            shards=spectra_dataset("shards", SPECTRA_SAMPLED),
+            sample=f"{SPECTRA}/sample.parquet",
+        output: f"{SPECTRA}/assessment/masked_lines.json",
+        params:
+            *code("masked_lines", *MASKED_KINDS),
+            work=WORK,
+            settings=lambda wildcards: graph.payload(masked_lines=Q.masked_lines, seed=S.seed),
+            modules=" ".join(MASKED_KINDS),
+        log: f"{WORK}/logs/masked_lines.log",
+        resources:
+            device=S.device,
+            gpu=GPU,
+            mem_mb=memory(4000),
+            runtime=720,
+        conda: ENVIRONMENT
+        shell:
+            "python -m pipeline.stages.masked_lines --shards {input.shards:q} --sample {input.sample:q} --out {output:q}"
+            " --settings {params.settings:q} --also {params.modules} --work {params.work} --log {log:q}"
+            " --device {resources.device}"
+
+
+if Q.sweeps:
+
+    rule redshift_sweeps:
+        message: "FNet with other optimisers, kernels, depths and penalties"
+        input:
+            shards=spectra_dataset("shards", SPECTRA_SAMPLED),
+            sample=f"{SPECTRA}/sample.parquet",
+        output: f"{SPECTRA}/assessment/sweeps.json",
+        params:
+            *code("redshift_sweeps"),
+            work=WORK,
+            settings=lambda wildcards: graph.payload(sweeps=Q.sweeps, seed=S.seed),
+        log: f"{WORK}/logs/redshift_sweeps.log",
+        resources:
+            device=S.device,
+            gpu=GPU,
+            mem_mb=memory(4000),
+            runtime=1440,
+        conda: ENVIRONMENT
+        shell:
+            "python -m pipeline.stages.redshift_sweeps --shards {input.shards:q} --sample {input.sample:q} --out {output:q}"
+            " --settings {params.settings:q} --work {params.work} --log {log:q} --device {resources.device}"
+
+
 rule redshifts:
     message: "The spectra half of the run"
     input:
         f"{RESULTS}/settings.yaml",
         [f"{SPECTRA}/shards.tsv"] if SPECTRA_SIMULATED else [],
         f"{SPECTRA}/assessment/redshifts.json",
+        [f"{SPECTRA}/assessment/masked_lines.json"] if Q.masked_lines else [],
+        [f"{SPECTRA}/assessment/sweeps.json"] if Q.sweeps else [],

@@ -20,7 +20,9 @@ from pipeline.surveys.spectrum_rows import SpectrumRows
 FOLDS = 5
 
 
-def evaluate_command(results: Path, folder: Path, *, index: str, half: str | None, tune: bool, device: str) -> list[str]:
+def evaluate_command(
+    results: Path, folder: Path, *, index: str, half: str | None, tune: bool, device: str
+) -> list[str]:
     """Write spectra/assessment/redshifts_real.json of the run, and return its figures as lines.
 
     What the file says of another half stays. It counts how often each half has been evaluated.

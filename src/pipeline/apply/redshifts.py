@@ -57,7 +57,8 @@ def redshift_command(
 
 def _table(rows: SpectrumRows, columns: dict[str, np.ndarray], models: list[str]) -> Table:
     """Return the redshifts with what names the spectra."""
-    table = Table({name: rows.columns[name] for name in ("source", "spectrum_id", "object_id", "ra", "dec", "sn_median")})
+    known = ("source", "spectrum_id", "object_id", "ra", "dec", "sn_median")
+    table = Table({name: rows.columns[name] for name in known})
     for name in ("z", "z_err", "p_wrong", "z_second", "class", "zwarn"):
         table[name] = columns[name].astype(str) if name == "class" else columns[name]
     table["source"] = table["source"].astype(str)

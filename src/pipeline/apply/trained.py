@@ -64,7 +64,8 @@ class Trained:
         calibration = folder / "redshift_calibration.json"
         for path in (*self.weights.values(), calibration):
             if not path.is_file():
-                raise PipelineError("the estimators are not trained", where=path, next="snakemake --cores all redshifts")
+                what = "the estimators are not trained"
+                raise PipelineError(what, where=path, next="snakemake --cores all redshifts")
         self.calibration: dict = json.loads(calibration.read_text(encoding="utf-8"))
 
     def rows(self, spectra: Iterable[RawSpectrum], policy: str = "flag") -> SpectrumRows:

@@ -8,6 +8,7 @@ from pipeline.settings.base import Section
 from pipeline.settings.spectra.assess import AssessRedshifts
 from pipeline.settings.spectra.calibrate import CalibrateRedshifts
 from pipeline.settings.spectra.estimators import FNet, QuasarNet, RNet
+from pipeline.settings.spectra.experiments import MaskedLines, Sweeps
 from pipeline.settings.spectra.ingest import SpectraIngest
 from pipeline.settings.spectra.pca import Pca
 from pipeline.settings.spectra.sample import SpectraSample
@@ -30,6 +31,8 @@ class Spectra(Section):
     estimators: Annotated[dict[Name, Estimator], Field(min_length=1)]
     calibrate: CalibrateRedshifts
     assess: AssessRedshifts
+    masked_lines: MaskedLines | None
+    sweeps: Sweeps | None
 
     @model_validator(mode="after")
     def _names_agree(self):
