@@ -15,7 +15,7 @@ from torch import nn
 
 # kernel x (the fewer of the channels in and out) from which FFTs are the faster way, by type of the device and by
 # whether the channels out fill the vector registers that oneDNN's direct kernels are made for (multiples of 16), or
-# not. Measured by inference and training steps over the layers of these networks, and fixed here so that no bit ever
+# not. Read off `benchmarks/fft_layers.py`, inference and training steps together, and fixed here so that no bit ever
 # hangs on a timing. No GPU was at hand: its values are those of the CPU.
 THRESHOLD = {"cpu": {True: 400, False: 100}, "cuda": {True: 400, False: 100}}
 # Lengths whose transform the libraries compute fast: a power of two, or 3, 5 or 7 times one.
