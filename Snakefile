@@ -24,7 +24,8 @@ if S.survey:  # images -> lens candidates
 if S.spectra:  # spectra -> redshifts
 
     include: "workflow/rules/spectra.smk"  # names of files; raw files -> shards, catalogue, sample
-    include: "workflow/rules/redshifts.smk"  # shards -> estimators -> redshifts -> assessment, catalogue, report
+    include: "workflow/rules/redshifts.smk"  # shards -> estimators -> redshifts -> assessment
+    include: "workflow/rules/redshift_release.smk"  # redshifts -> catalogue, figures, report
 
 include: "workflow/rules/run.smk"  # settings of the run, entrance to its release
 

@@ -2,8 +2,7 @@
 
 INPUTS   spectra/shards/<batch>.json, spectra/catalogue/<batch>.json, spectra/sample.parquet, truth (assessment only)
 OUTPUTS  spectra/models/<estimator>/{weights.pt,history.csv}, spectra/redshifts/<estimator>/<batch>.json,
-         spectra/redshift_calibration.json, spectra/redshifts/combined/<batch>.json, spectra/assessment/,
-         release/redshifts/
+         spectra/redshift_calibration.json, spectra/redshifts/combined/<batch>.json, spectra/assessment/
 """
 
 ESTIMATOR = f"{SPECTRA}/models/{{estimator}}"
@@ -231,13 +230,3 @@ if Q.sweeps:
         shell:
             "python -m pipeline.stages.redshift_sweeps --shards {input.shards:q} --sample {input.sample:q} --out {output:q}"
             " --settings {params.settings:q} --work {params.work} --log {log:q} --device {resources.device}"
-
-
-rule redshifts:
-    message: "The spectra half of the run"
-    input:
-        f"{RESULTS}/settings.yaml",
-        [f"{SPECTRA}/shards.tsv"] if SPECTRA_SIMULATED else [],
-        f"{SPECTRA}/assessment/redshifts.json",
-        [f"{SPECTRA}/assessment/masked_lines.json"] if Q.masked_lines else [],
-        [f"{SPECTRA}/assessment/sweeps.json"] if Q.sweeps else [],

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from pipeline.data.velocity import RIGHT_KM_S
 from pipeline.release.figures import style
 from pipeline.release.redshift_figures import names
-from pipeline.release.redshift_figures.panels import Grid, middle, nothing
+from pipeline.release.redshift_figures.panels import Grid, middle, nothing, sn_axis
 from pipeline.release.redshift_words import percent
 
 _SHADES = LinearSegmentedColormap.from_list("grey", ["#D9DEE4", "#1D2733"])
+_FEW = 300  # right redshifts that are drawn one by one
 _PUBLISHED = {"FNet": "fnet", "QuasarNET": "quasarnet", "PCA": "pca"}
 
 
@@ -67,7 +68,9 @@ def _plane(part: pd.DataFrame, assessment: dict) -> Figure:
         right = np.abs(part[f"dv_{name}"].to_numpy(float)) < RIGHT_KM_S
         flagged = part[f"flagged_{name}"].to_numpy(bool)
         axes.plot([0, top], [0, top], color=style.GREY, linewidth=0.7, linestyle="--", zorder=1)
-        if right.any():
+        if right.sum() < _FEW:
+            axes.scatter(reference[right], z[right], s=9, color="#6B7684", linewidths=0, zorder=2)
+        else:
             box = (0, top, 0, top_z)
             axes.hexbin(
                 reference[right], z[right], gridsize=60, extent=box, mincnt=1, bins="log", cmap=_SHADES, zorder=2,
@@ -167,8 +170,7 @@ def accuracy(assessment: dict) -> tuple[Figure, str]:
         if which == "all":
             axes.set_ylim(-0.02, 1.03)
         if key == "by_sn":
-            axes.set_xscale("log")
-            axes.set_xlabel("median S/N of a pixel")
+            sn_axis(axes)
         else:
             axes.set_xlabel(reference_name(assessment))
         axes.set_title("all quasars" if which == "all" else "quasars that are not flagged")

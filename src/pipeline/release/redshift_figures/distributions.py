@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from pipeline.release.figures import style
 from pipeline.release.redshift_figures import names
-from pipeline.release.redshift_figures.panels import middle
+from pipeline.release.redshift_figures.panels import middle, sn_axis
 
 _PANELS = (
     ("pipeline", "quasars of the survey's pipeline", "z of the pipeline", "#56B4E9"),
@@ -48,9 +48,10 @@ def flagged(assessment: dict) -> tuple[Figure, str]:
                 at, value, yerr=style.bars(value, low, high), fmt=f"{names.marker(name)}-", markersize=4, linewidth=1.1,
                 color=tones[name], label=names.title(name), capsize=2,
             )  # fmt: skip
-        axes.set_xlabel(label)
+        if key == "by_redshift":
+            axes.set_xlabel(label)
         axes.set_ylim(-0.02, 1.02)
-    panels[0].set_xscale("log")
+    sn_axis(panels[0])
     panels[0].set_ylabel("share of quasars that are flagged")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(found))
     return figure, (

@@ -40,6 +40,16 @@ def middle(row: dict, *, logarithmic: bool) -> float:
     return float(np.sqrt(low * high))
 
 
+def sn_axis(axes: Axes) -> None:
+    """Make the abscissa that of a median S/N, with plain numbers."""
+    axes.set_xscale("log")
+    axes.set_xlabel("median S/N of a pixel")
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in (0.1, 0.3, 1, 3, 10, 30, 100) if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+
+
 def nothing(words: str) -> tuple[Figure, str]:
     """Return a figure that says why there is nothing to draw, and its caption."""
     figure, (axes,) = style.new(7, 0.8)

@@ -11,6 +11,7 @@ from pipeline.settings.spectra.estimators import FNet, QuasarNet, RNet
 from pipeline.settings.spectra.experiments import MaskedLines, Sweeps
 from pipeline.settings.spectra.ingest import SpectraIngest
 from pipeline.settings.spectra.pca import Pca
+from pipeline.settings.spectra.release import RedshiftRelease
 from pipeline.settings.spectra.sample import SpectraSample
 from pipeline.settings.spectra.simulation import SimulatedSpectra
 from pipeline.settings.spectra.survey import Desi, Sdss, SpectraIndex
@@ -33,6 +34,7 @@ class Spectra(Section):
     assess: AssessRedshifts
     masked_lines: MaskedLines | None
     sweeps: Sweeps | None
+    release: RedshiftRelease | None
 
     @model_validator(mode="after")
     def _names_agree(self):
