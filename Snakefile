@@ -35,6 +35,7 @@ rule all:
     input:
         rules.lenses.input if S.survey else [],
         rules.redshifts.input if S.spectra else [],
+        rules.release_index.output if SUMMARIES else [],
 
 
 onstart:

@@ -3,7 +3,9 @@
     python benchmarks/redshift.py [--json FILE] [--only NAME ...] [--device cpu|cuda]
 
 Rows: `fnet_inference` and `fnet_training_step` (spectra/s with convolutions through FFTs beside torch's direct ones,
-the network of the paper at batch 16), `quasarnet` (spectra/s from shard to shard beside its bare forward pass). On a
+the network of the paper at batch 16), `quasarnet` (spectra/s from shard to shard beside its bare forward pass), `pca`
+(ms a spectrum on one core, all redshifts from 0 to 5 in steps of 5e-4 dex, beside the bare transforms and products),
+`ingest_spectra` (spectra/s beside astropy's reading of the same files and writing of as many bytes). On a
 GPU the first two are also what stands beside the paper's V100: 14 ms a spectrum, and 90 minutes an epoch of 224,786
 spectra, 24 ms each.
 """
@@ -22,6 +24,8 @@ ROWS = {
     "fnet_inference": ("redshift_networks", "fnet_inference_row"),
     "fnet_training_step": ("redshift_networks", "fnet_training_row"),
     "quasarnet": ("redshift_networks", "quasarnet_row"),
+    "pca": ("redshift_pca", "pca_row"),
+    "ingest_spectra": ("redshift_ingest", "ingest_row"),
 }
 
 

@@ -1,15 +1,7 @@
-"""The scan of the estimator `pca` beside its bare FFTs and products.
+"""The scan of the estimator `pca` beside its bare FFTs and products."""
 
-`python benchmarks/redshift_pca.py [--json FILE]`
-"""
-
-import argparse
-import json
-import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -51,7 +43,7 @@ def _bare(prepared: list[Shifted], rows: torch.Tensor) -> None:
         torch.fft.irfft(observed[0] * one.products, one.size)
 
 
-def pca_row(spectra: int = 64, repeats: int = 5) -> dict:
+def pca_row(device: torch.device, spectra: int = 64, repeats: int = 5) -> dict:
     """Return the row `pca` of the benchmark of redshifts; ms a spectrum on one core, the medians of `repeats`.
 
     Ours is the estimator as the stage calls it: rebinning, errors, the scan of all classes on the full grid, the
@@ -62,10 +54,10 @@ def pca_row(spectra: int = 64, repeats: int = 5) -> dict:
     flux = (1 + draw.normal(size=(spectra, grid.pixels))).astype(np.float32)
     ivar, mask = np.ones_like(flux), draw.random(flux.shape) < 0.02
     templates = _templates()
-    estimator = Estimator(templates, PcaScoring.parse(SCORING), torch.device("cpu"))
+    estimator = Estimator(templates, PcaScoring.parse(SCORING), device)
     bins = bins_of(grid, SCORING["scan"]["bin"])
-    prepared = [Shifted(one, bins, torch.device("cpu")) for one in templates]
-    rows = torch.randn(POLYNOMIAL + 2, bins.count, dtype=torch.float64)
+    prepared = [Shifted(one, bins, device) for one in templates]
+    rows = torch.randn(POLYNOMIAL + 2, bins.count, dtype=torch.float64, device=device)
     estimator(flux[:2], ivar[:2], mask[:2], grid)
     _bare(prepared, rows)
     ours, peer = [], []
@@ -86,20 +78,4 @@ def pca_row(spectra: int = 64, repeats: int = 5) -> dict:
         "unit": f"ms a spectrum, {sum(one.shifts for one in prepared)} redshifts of 3 classes",
         "ratio": round(mine / theirs, 3),
         "goal": f"<= {GOAL:.0f} ms",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-
-
-def main() -> None:
-    """Print the row, and write it where --json says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, default=None)
-    arguments = parser.parse_args()
-    row = pca_row()
-    print("  ".join(f"{key}={value}" for key, value in row.items()))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps([row], indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,14 @@
-"""Stand-ins of what the graph of the settings of Stein et al. reads, so that it resolves without any data."""
+"""Stand-ins of what the graphs of real surveys read, so that they resolve without any data."""
 
 from pathlib import Path
 
 import yaml
 
 from pipeline.graph import into_batches, shards_text
+from pipeline.surveys.spectra_sources import join_names
 
 CONFIG = "config/legacy-dr9-stein2021.yaml"
+FNET, RNET = "config/boss-dr16q-fnet2022.yaml", "config/boss-rnet-slides.yaml"
 
 
 def write(folder: Path, number: int, shards_per_job: int | None = None) -> dict[str, str]:
@@ -40,7 +42,41 @@ def write(folder: Path, number: int, shards_per_job: int | None = None) -> dict[
     files |= {known["path"]: "ra,dec,name\n" for known in labels["lists"]}
     for place, round_ in enumerate(settings["grading"]["rounds"], 1):
         files |= {f"grades/{run}/round-{place}/{grader['name']}.csv": "" for grader in round_["graders"]}
+    _write(folder, files)
+    return {"LEGACYSURVEY_DIR": str(folder / "dr9"), "SLURM_ACCOUNT": "lab"}
+
+
+def write_spectra(folder: Path, config: str, number: int) -> dict[str, str]:
+    """Write a list of shards of spectra of BOSS and the table of quasars; return the variables that the settings name.
+
+    Parameters
+    ----------
+    folder : Path
+        A copy of the project.
+    config : str
+        FNET or RNET.
+    number : int
+        Shards, of as many spectra as the settings say, on plates of which 78 fibres each are wanted: DR16Q has 326,535
+        inspected quasars on some 4200 plates.
+    """
+    settings = yaml.safe_load((folder / config).read_text())
+    ingest, fibers = settings["spectra"]["ingest"], 78
+    shards = []
+    for index in range(number):
+        names = []
+        for place in range(ingest["spectra_per_shard"]):
+            plate, fiber = 3600 + index * 26 + place // fibers, 1 + place % fibers * 12
+            lite = f"eboss/spectro/redux/v5_13_0/spectra/lite/{plate:04d}"
+            names.append(f"{lite}/spec-{plate:04d}-{51608 + plate:05d}-{fiber:04d}.fits")
+        shards.append((f"t1-sdss-{index:05d}", "spectra", 1, join_names(names), ""))
+    rows = into_batches(shards, ingest["shards_per_job"])
+    table = settings["spectra"]["survey"]["quasars"]
+    files = {f"results/{settings['run']}/spectra/shards.tsv": shards_text(rows)}
+    _write(folder, files | ({table.replace("${SAS_BASE_DIR}", "sas"): ""} if table else {}))
+    return {"SAS_BASE_DIR": str(folder / "sas"), "SLURM_ACCOUNT": "lab"}
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return {"LEGACYSURVEY_DIR": str(folder / "dr9"), "SLURM_ACCOUNT": "lab"}

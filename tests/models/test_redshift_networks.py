@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pipeline.errors import PipelineError
 from pipeline.models import drop, fnet, quasarnet, rnet
 
 
@@ -29,7 +30,7 @@ def test_fnet_keeps_the_length_and_gives_as_many_values_as_asked():
     network = fnet.build({"channels": [4, 1], "kernels": [50, 20, 15], "dense": [16]}, 200, 7, torch.Generator())
     assert network.blocks(torch.zeros(2, 1, 200)).shape == (2, 1, 200)
     assert network(torch.zeros(2, 200)).shape == (2, 7)
-    with pytest.raises(ValueError, match="kernels"):
+    with pytest.raises(PipelineError, match="kernels"):
         fnet.FNet(200, channels=(1,), kernels=(50, 20, 14))
 
 

@@ -9,16 +9,18 @@ import yaml
 from pipeline import graph
 from pipeline.errors import PipelineError
 from pipeline.learn.ranking import number_inspected
-from pipeline.settings.run import schema_text
+from pipeline.settings.run import IMAGE_HALF, schema_text
 from pipeline.simulate import layout
 
-CONFIGS = ("tiny", "demo", "study", "legacy-dr9-stein2021")
+CONFIGS = ("tiny", "demo", "study", "legacy-dr9-stein2021", "boss-dr16q-fnet2022", "boss-rnet-slides")
+HALVES = {"images": set(IMAGE_HALF), "spectra": {"spectra"}}
 
 
 @pytest.fixture(autouse=True)
 def a_survey_on_disk(monkeypatch):
-    """A configuration of a real survey names its folder by this variable; the folder itself is not looked at."""
+    """A configuration of a real survey names its folder by a variable; the folder itself is not looked at."""
     monkeypatch.setenv("LEGACYSURVEY_DIR", "/data/legacysurvey")
+    monkeypatch.setenv("SAS_BASE_DIR", "/data/sas")
 
 
 def _read(root, name):
@@ -30,9 +32,18 @@ def test_a_configuration_is_valid_and_named_as_its_file(root, name):
     assert graph.load(_read(root, name)).run == name
 
 
-def test_the_configurations_have_the_same_sections(root):
-    keys = [list(_read(root, name)) for name in CONFIGS]
-    assert {frozenset(found) for found in keys} == {frozenset(keys[0])}
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_configuration_has_all_sections_of_a_half_or_none(root, name):
+    keys, settings = set(_read(root, name)), graph.load(_read(root, name))
+    has = {"images": settings.survey is not None, "spectra": settings.spectra is not None}
+    assert any(has.values())
+    wanted = [sections for half, sections in HALVES.items() if has[half]]
+    assert keys == {"run", "seed", "device"}.union(*wanted)
+
+
+def test_the_configurations_of_the_simulated_survey_have_both_halves(root):
+    for name in ("tiny", "demo", "study"):
+        assert set(_read(root, name)) == {"run", "seed", "device"}.union(*HALVES.values())
 
 
 def test_every_configuration_is_tested(root):

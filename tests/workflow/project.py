@@ -81,6 +81,14 @@ class Project:
         self.environment |= stand_ins.write(self.folder, number)
         return stand_ins.CONFIG
 
+    def stand_in_spectra(self, config: str, number: int) -> str:
+        """Write a list of shards of spectra and a table of quasars for settings of a paper; return their name.
+
+        The graph of these settings then resolves; there are no data behind it.
+        """
+        self.environment |= stand_ins.write_spectra(self.folder, config, number)
+        return config
+
     def edit(self, name: str, change) -> "Edit":
         """Change a file within a `with` block."""
         return Edit(self.folder / name, change)

@@ -7,7 +7,7 @@ OUTPUTS  release/redshifts/{quasar_redshifts.{fits,ecsv,vot,parquet},counts.json
 
 REDSHIFTS = f"{RESULTS}/release/redshifts"
 REDSHIFT_TABLES = ("fits", "ecsv", "vot", "parquet")
-LINE_FINDERS = [name for name, one in Q.estimators.items() if one.kind == "quasarnet"]
+LINE_FINDERS = [name for name, one in Q.estimators.items() if one.kind.endswith("quasarnet")]
 # Figure -> the group under which `snakemake --report` lists it, and whether this run has what it is drawn from.
 REDSHIFT_FIGURES = {
     "redshifts": ("Redshifts", True),
@@ -39,7 +39,7 @@ REDSHIFT_STAGES = (
 
 def redshift_code_digest():
     """Digest of the code on which the published redshifts depend."""
-    kinds = [f"learn.estimators.{one.kind}" for one in Q.estimators.values()]
+    kinds = [estimator_module(name) for name in Q.estimators]
     return short_digest("\n".join(sorted({line for stage in REDSHIFT_STAGES for line in code(stage, *kinds)})))
 
 
@@ -51,7 +51,7 @@ def redshift_assessment(name, there):
 REDSHIFTS_RELEASED = []
 if Q.release:
     REDSHIFTS_SHOWN = [name for name, (_, there) in REDSHIFT_FIGURES.items() if there]
-    REDSHIFTS_RELEASED = [f"{RESULTS}/release/index.html"]
+    REDSHIFTS_RELEASED = [f"{REDSHIFTS}/report.html", f"{REDSHIFTS}/summary.json"]
     SUMMARIES.append(f"{REDSHIFTS}/summary.json")
     MEASURED = {
         "counts": f"{REDSHIFTS}/counts.json",
@@ -149,7 +149,7 @@ if Q.release:
             *code("redshift_report"),
             work=WORK,
             where=lambda wildcards: graph.payload(
-                paths=[f"{RESULTS}/release/index.html", f"{REDSHIFTS}/quasar_redshifts.fits"]
+                paths=[f"{REDSHIFTS}/report.html", f"{REDSHIFTS}/quasar_redshifts.fits"]
             ),
         log: f"{WORK}/logs/redshift_report.log",
         conda: ENVIRONMENT

@@ -6,13 +6,19 @@ OUTPUTS  spectra/models/<estimator>/{weights.pt,history.csv}, spectra/redshifts/
 """
 
 ESTIMATOR = f"{SPECTRA}/models/{{estimator}}"
-NETWORKS = [name for name, one in Q.estimators.items() if one.kind != "pca"]
+NETWORKS = [name for name, one in Q.estimators.items() if one.kind in ("fnet", "rnet", "quasarnet")]
+GIVEN_NETWORKS = [name for name, one in Q.estimators.items() if one.kind == "published_quasarnet"]
 SCANS = [name for name, one in Q.estimators.items() if one.kind == "pca"]
+
+
+def estimator_module(name):
+    """The module of an estimator, which stages import by name."""
+    return f"learn.estimators.{Q.estimators[name].kind.removeprefix('published_')}"
 
 
 def estimator_code(stage, name):
     """The fingerprint of a stage that imports an estimator by name."""
-    return code(stage, f"learn.estimators.{Q.estimators[name].kind}")
+    return code(stage, estimator_module(name))
 
 
 def redshifts_of(batches):
@@ -46,7 +52,7 @@ rule train_redshift:
         work=WORK,
         settings=lambda wildcards: graph.payload(estimator=Q.estimators[wildcards.estimator], seed=S.seed),
         code=lambda wildcards: estimator_code("train_redshift", wildcards.estimator),
-        module=lambda wildcards: f"learn.estimators.{Q.estimators[wildcards.estimator].kind}",
+        module=lambda wildcards: estimator_module(wildcards.estimator),
     log: f"{WORK}/logs/train_redshift/{{estimator}}.log",
     threads: max([Q.estimators[name].training.threads for name in NETWORKS], default=1)
     resources:
@@ -61,6 +67,24 @@ rule train_redshift:
         " --weights {output.weights:q} --history {output.history:q} --name {wildcards.estimator}"
         " --settings {params.settings:q} --also {params.module} --work {params.work} --log {log:q}"
         " --device {resources.device} --time-limit {resources.runtime}"
+
+
+rule import_redshift:
+    message: "Take over the published weights of {wildcards.estimator}"
+    input:
+        published=lambda wildcards: Q.estimators[wildcards.estimator].path,
+    output:
+        weights=f"{ESTIMATOR}/weights.pt",
+    wildcard_constraints:
+        estimator=one_of(GIVEN_NETWORKS),
+    params:
+        *code("import_redshift"),
+        work=WORK,
+    log: f"{WORK}/logs/import_redshift/{{estimator}}.log",
+    conda: ENVIRONMENT
+    shell:
+        "python -m pipeline.stages.import_redshift --published {input.published:q} --weights {output.weights:q}"
+        " --work {params.work} --log {log:q}"
 
 
 rule fit_templates:
@@ -102,7 +126,7 @@ rule redshift:
         work=WORK,
         settings=lambda wildcards: graph.payload(estimator=Q.estimators[wildcards.estimator].scoring),
         code=lambda wildcards: estimator_code("redshift", wildcards.estimator),
-        module=lambda wildcards: f"learn.estimators.{Q.estimators[wildcards.estimator].kind}",
+        module=lambda wildcards: estimator_module(wildcards.estimator),
     log: f"{WORK}/logs/redshift/{{estimator}}-{{batch}}.log",
     threads: max(one.scoring.threads for one in Q.estimators.values())
     resources:

@@ -48,7 +48,7 @@ if S.release and GRADED:
         and (name != "survey" or (S.assess.survey and SIMULATED))
         and (name != "searches" or S.searches)
     ]
-    RELEASED = [f"{RESULTS}/release/index.html"]
+    RELEASED = [f"{LENSES}/report.html", f"{LENSES}/summary.json"]
     SUMMARIES.append(f"{LENSES}/summary.json")
     OF_MODELS = [f"{IMAGES}/round-{LAST}/assessment/{model}.json" for model in S.models]
     ASSESSED = {
@@ -156,7 +156,7 @@ if S.release and GRADED:
             *code("lens_report"),
             work=WORK,
             settings=lambda wildcards: graph.payload(models=list(S.models)),
-            where=lambda wildcards: graph.payload(paths=[f"{RESULTS}/release/index.html", f"{LENSES}/lens_candidates.fits"]),
+            where=lambda wildcards: graph.payload(paths=[f"{LENSES}/report.html", f"{LENSES}/lens_candidates.fits"]),
         log: f"{WORK}/logs/lens_report.log",
         conda: ENVIRONMENT
         shell:

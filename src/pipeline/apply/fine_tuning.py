@@ -39,7 +39,7 @@ def fine_tuned(trained: Trained, rows: SpectrumRows, known: pd.DataFrame, folds:
             taught = np.flatnonzero((folds != fold) & (known["label_class"] != "").to_numpy())
             weights = {}
             for name, section in trained.settings.estimators.items():
-                if section.kind == "pca":
+                if section.kind not in ("fnet", "rnet", "quasarnet"):
                     continue
                 weights[name] = Path(folder) / f"{name}-{fold}.pt"
                 _train_on(trained, name, take(rows, taught), known.iloc[taught], f"{name}/{fold}", weights[name])

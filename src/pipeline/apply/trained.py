@@ -76,7 +76,8 @@ class Trained:
     def estimator(self, name: str, weights: Path | None = None):
         """Return an estimator; weights other than the run's are those of one that has been trained on."""
         section = self.settings.estimators[name]
-        module = importlib.import_module(f"pipeline.learn.estimators.{section.kind}")
+        kind = section.kind.removeprefix("published_")
+        module = importlib.import_module(f"pipeline.learn.estimators.{kind}")
         return module.load(weights or self.weights[name], section.scoring.plain(), self.device)
 
     def redshifts(self, rows: SpectrumRows, weights: dict[str, Path] | None = None) -> dict[str, np.ndarray]:

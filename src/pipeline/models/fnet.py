@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.errors import PipelineError
 from pipeline.models.fft_conv import Conv1d
 from pipeline.models.initial import initialize
 
@@ -38,7 +39,12 @@ class Block(nn.Module):
             self.norms.append(nn.BatchNorm1d(out))
             of = out
         if grown or padding < 0:
-            raise ValueError(f"kernels {kernels} cannot keep the length: a last one longer or shorter by one can")
+            raise PipelineError(
+                "these kernels of a block cannot keep the length of a spectrum",
+                where="size.kernels of fnet",
+                value=kernels,
+                next="make the last kernel longer or shorter by one",
+            )
         self.shortcut = nn.Conv1d(channels, out, 1) if channels != out else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

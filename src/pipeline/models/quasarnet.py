@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.errors import PipelineError
 from pipeline.models.drop import Dropout
 from pipeline.models.initial import initialize
 
@@ -54,7 +55,12 @@ class QuasarNet(nn.Module):
             self.norms.append(_norm(filters))
             length = (length + sum(self.padding) - KERNEL) // STRIDE + 1
         if length < 1:
-            raise ValueError(f"{pixels} pixels are too few for {layers} layers")
+            raise PipelineError(
+                "the input has too few pixels for so many layers",
+                where="size.layers of quasarnet",
+                value=f"{pixels} pixels, {layers} layers",
+                next="fewer layers, or `same: true`",
+            )
         self.dropout = Dropout(dropout)
         self.dense = nn.Linear(filters * length, dense)
         self.norm = _norm(dense)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.errors import PipelineError
 from pipeline.models.drop import Dropout
 from pipeline.models.fft_conv import Conv1d
 from pipeline.models.initial import initialize
@@ -45,7 +46,12 @@ class RNet(nn.Module):
             self.convolutions.append(Conv1d(of, out, kernel))
             of, length = out, (length - kernel + 1) // 2
         if length < 1:
-            raise ValueError(f"{pixels} pixels are too few for kernels {kernels}")
+            raise PipelineError(
+                "the input has too few pixels for these kernels",
+                where="size.kernels of rnet",
+                value=f"{pixels} pixels, kernels {kernels}",
+                next="shorter kernels, or a smaller input.rebin",
+            )
         self.dropout = Dropout(dropout)
         sizes = (of * length, *dense)
         self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))

@@ -202,6 +202,14 @@ class QuasarNet(Section):
         return value
 
 
+class PublishedQuasarNet(Section):
+    """QuasarNET with published weights, a HDF5 file of Keras at `path`: nothing is trained."""
+
+    kind: Literal["published_quasarnet"]
+    path: str
+    scoring: QuasarNetScoring
+
+
 Network = Annotated[FNet | RNet | QuasarNet, Field(discriminator="kind")]
 
 

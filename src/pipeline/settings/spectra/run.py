@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.settings.base import Section
 from pipeline.settings.spectra.assess import AssessRedshifts
 from pipeline.settings.spectra.calibrate import CalibrateRedshifts
-from pipeline.settings.spectra.estimators import FNet, QuasarNet, RNet
+from pipeline.settings.spectra.estimators import FNet, PublishedQuasarNet, QuasarNet, RNet
 from pipeline.settings.spectra.experiments import MaskedLines, Sweeps
 from pipeline.settings.spectra.ingest import SpectraIngest
 from pipeline.settings.spectra.pca import Pca
@@ -19,7 +19,7 @@ from pipeline.settings.splits import Splits
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Survey = Annotated[SimulatedSpectra | Sdss | Desi | SpectraIndex, Field(discriminator="kind")]
-Estimator = Annotated[FNet | RNet | QuasarNet | Pca, Field(discriminator="kind")]
+Estimator = Annotated[FNet | RNet | QuasarNet | PublishedQuasarNet | Pca, Field(discriminator="kind")]
 
 
 class Spectra(Section):
