@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from pipeline.learn.redshift_estimates import Estimates
 from pipeline.release import spectrum_picture
-from pipeline.release.figures import style
 from pipeline.release.redshift_figures import names
-from pipeline.release.redshift_figures.panels import nothing
+from pipeline.release.redshift_figures.panels import nothing, rows
 from pipeline.release.spectrum_picture import Redshift
 
 _HEIGHT = 2.05  # inches of a picture
@@ -51,11 +50,11 @@ def failed_spectra(
     if not shown:
         return nothing("no judged quasar in which a line finder fails")
     finder, found = next((name, one) for name, one in sorted(_failures(assessment).items()) if one["quasars"])
-    rows = velocity.set_index("spectrum_id")
-    figure, panels = style.new(9.6, _HEIGHT * len(shown), len(shown), 1)
+    known = velocity.set_index("spectrum_id")
+    figure, panels = rows(len(shown), _HEIGHT, ((0.75, 9.5),), 9.6)
     others = [name for name in names.in_order(assessment["estimators"]) if name != finder]
     for axes, identity in zip(panels, shown, strict=True):
-        row, spectrum = rows.loc[identity], spectra[identity]
+        row, spectrum = known.loc[identity], spectra[identity]
         marks = [Redshift("reference", row["z_reference"], colour=names.TRUTH)]
         _picture(axes, spectrum, marks, smoothing, row["sn_median"])
         told = "    ".join(f"{names.title(name)} {_z(row[f'z_{name}'])}" for name in [*others, finder])
@@ -79,9 +78,7 @@ def worst(
     shown = assessment["estimators"][names.COMBINED]["catastrophic"][:most]
     if not shown:
         return nothing("no judged quasar has a wrong redshift")
-    figure, panels = style.new(
-        11.4, (_HEIGHT + 0.1) * len(shown), len(shown), 2, gridspec_kw={"width_ratios": [3.1, 1]}
-    )
+    figure, panels = rows(len(shown), _HEIGHT, ((0.75, 8.1), (9.0, 10.8)), 11.6)
     tone = names.DOUBTED
     for number, row in enumerate(shown):
         left, right = panels[2 * number : 2 * number + 2]
@@ -142,7 +139,9 @@ def _score(one: Estimates, place: int) -> str:
         return "none"
     if one.kind == "templates":
         return f"Δχ² {value:.0f}"
-    return f"p {value:.2f}" if one.z.shape[1] > 1 or one.kind == "lines" else ""
+    if one.kind == "lines":
+        return f"conf. {value:.2f}"
+    return f"p {value:.2f}" if one.z.shape[1] > 1 else ""
 
 
 def _z(value: float) -> str:
@@ -150,5 +149,5 @@ def _z(value: float) -> str:
 
 
 def _outer_labels(figure: Figure, panels: list[Axes]) -> None:
-    figure.supylabel(spectrum_picture.FLUX, fontsize=9)
+    figure.text(0.012, 0.5, spectrum_picture.FLUX, fontsize=9, rotation=90, ha="left", va="center")
     panels[-1].set_xlabel(spectrum_picture.WAVELENGTH)

@@ -6,6 +6,9 @@ from matplotlib.figure import Figure
 
 from pipeline.release.figures import style
 
+_FOOT_INCH = 0.25  # for the label of the last row
+_BELOW, _PART = 0.12, 0.73  # of a row's height: below its axes, and their own
+
 
 class Grid:
     """Panels for `number` items, at most three a row, `width` x `height` inches each.
@@ -29,6 +32,25 @@ class Grid:
             axes.set_axis_off()
         for axes in self.lowest:
             axes.tick_params(labelbottom=True)
+
+
+def rows(
+    number: int, height: float, columns: tuple[tuple[float, float], ...], width: float
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `number` rows, `height` inches each and `width` wide, and its axes, row by row.
+
+    columns: left and right ends of each, inches. The places are fixed: matplotlib's own layout takes seconds for some
+    dozens of axes.
+    """
+    total = number * height + _FOOT_INCH + style.STRIP_INCH
+    figure = Figure(figsize=(width, total), dpi=style.DPI)
+    found = []
+    for row in range(number):
+        bottom = total - style.STRIP_INCH - (row + 1) * height
+        for left, right in columns:
+            place = (left / width, (bottom + _BELOW * height) / total, (right - left) / width, _PART * height / total)
+            found.append(figure.add_axes(place))
+    return figure, found
 
 
 def middle(row: dict, *, logarithmic: bool) -> float:
