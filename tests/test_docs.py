@@ -36,7 +36,7 @@ def test_files_of_the_project_that_a_page_names_exist(page):
 def test_commands_and_targets_that_a_page_names_exist(page):
     text = page.read_text(encoding="utf-8")
     commands = set(typer.main.get_command(app).commands)
-    assert set(re.findall(r"bin/skysieve (\w+)", text)) <= commands
+    assert set(re.findall(r"bin/skysieve ([\w-]+)", text)) <= commands
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.M)) <= targets
 

@@ -205,6 +205,23 @@ def evaluate_redshifts(
         typer.echo(line)
 
 
+@app.command("export-spectra")
+def export_spectra(
+    run: Annotated[str, typer.Argument(help="name of a run whose spectra are ingested")],
+    fnet: Annotated[Path | None, typer.Option(help="HDF5 file to write, in the layout of FNet's")] = None,
+    slides: Annotated[Path | None, typer.Option(help="folder for flux-LOW-HIGH.csv and zpipe-LOW-HIGH.csv")] = None,
+    z: Annotated[tuple[float, float] | None, typer.Option(help="range of --slides (default: the sample's)")] = None,
+    label: Annotated[str | None, typer.Option(help="z_pipe or z_vi, of --slides (default: the sample's)")] = None,
+):
+    """Write the spectra of a run as the matrices of the FNet paper (HDF5) or of the RNet slides (CSV)."""
+    from pipeline.apply.export import LABELS, export_command
+
+    if label not in (None, *LABELS):
+        raise PipelineError("no such redshifts", where="--label", value=label, allowed=", ".join(LABELS))
+    for line in export_command(_run_folder(run), fnet=fnet, slides=slides, z=z, label=label):
+        typer.echo(line)
+
+
 @app.command()
 def check(run: Annotated[str, typer.Argument(help="name of a run")]):
     """Find shards that are missing or altered; remove their manifest, so that a run that needs it makes it anew."""

@@ -229,3 +229,23 @@ def test_a_spectrum_without_candidates_is_flagged(content, fresh):
     assert np.isnan(found["z"][1]) and found["p_wrong"][1] == 1 and np.isfinite(found["z"][[0, 2]]).all()
     assert found["zwarn"][1] & bit("NODATA") and combination.flagged(found["zwarn"])[1]
     assert found["zwarn_rnet"][1] & bit("NODATA") and found["class"][1] != "quasar"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lone_estimator_is_combined_with_itself(name):
+    """The settings of the RNet slides have one estimator."""
+    alone, fresh = make(4000, seed=3), make(4000, seed=4)
+    for survey in (alone, fresh):
+        survey.estimates = [one for one in survey.estimates if one.name == name]
+    columns = combination.apply(fitted(alone), fresh.estimates, fresh.spectra)
+    (one,) = fresh.estimates
+    if one.z.shape[1] == 1:  # nothing to choose from
+        np.testing.assert_array_equal(columns[f"z_{name}"], one.z[:, 0])
+        np.testing.assert_allclose(columns["z"], one.z[:, 0], rtol=1e-15)
+        assert np.isnan(columns["z_second"]).all()
+    right = fresh.labelled.right(columns["z"])
+    assert right.mean() > fresh.labelled.right(columns[f"z_{name}"]).mean() - 0.01
+    assert columns["p_wrong"].mean() == pytest.approx((~right).mean(), abs=0.03)
+    pull = np.abs(columns["z"] - fresh.labelled.z)[right] / columns["z_err"][right]
+    assert (pull < 1).mean() == pytest.approx(0.683, abs=0.05)
+    assert not (columns["zwarn"] & bit("DISAGREE")).any() or one.z.shape[1] > 1

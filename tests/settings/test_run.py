@@ -1,16 +1,23 @@
 """The configurations of the repository: valid, complete, and described by config/schema.json."""
 
 import difflib
+import importlib
 import json
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from pipeline import graph
 from pipeline.errors import PipelineError
 from pipeline.learn.ranking import number_inspected
+from pipeline.learn.redshift.experiments import variants
+from pipeline.learn.redshift.labels import Labels
+from pipeline.learn.redshift.schedule import learning_rate
 from pipeline.settings.run import IMAGE_HALF, schema_text
 from pipeline.simulate import layout
+from pipeline.spectra.inputs import input_grid
 
 CONFIGS = ("tiny", "demo", "study", "legacy-dr9-stein2021", "boss-dr16q-fnet2022", "boss-rnet-slides")
 HALVES = {"images": set(IMAGE_HALF), "spectra": {"spectra"}}
@@ -63,6 +70,63 @@ def test_the_search_of_stein_2021_has_the_numbers_of_the_paper(root):
     # The queue holds 1024 whole batches, and at most half of the sample.
     training = settings.encoders["moco"].training
     assert training.queue == 2**18 == 1024 * training.batch and 2 * training.queue <= settings.pretraining.n
+
+
+def _network(section):
+    """The network that the stage `train_redshift` builds from a section of the settings."""
+    module = importlib.import_module(f"pipeline.learn.estimators.{section.kind}")
+    known = Labels(
+        np.arange(2), np.zeros(2, dtype=np.int64), np.array([2.8, 3.0]), np.zeros(2, dtype=np.int64), np.ones(2)
+    )
+    task = module.begin(section, known)
+    return module.network(section.size.plain(), input_grid(section.input).pixels, task, torch.Generator())
+
+
+def _trainable(network):
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def test_the_redshifts_of_fnet_2022_have_the_numbers_of_the_paper(root):
+    """Rastegar Nia et al. 2022: §2 to 4; the sizes are those of the published codes."""
+    spectra = graph.load(_read(root, "boss-dr16q-fnet2022")).spectra
+    assert spectra.survey.root == "/data/sas/dr16" and spectra.survey.quasars.startswith("/data/sas/dr16/eboss/qso/")
+    fnet, quasarnet = spectra.estimators["fnet"], spectra.estimators["quasarnet"]
+    assert _trainable(_network(fnet)) == 10_171_944 and _trainable(_network(quasarnet)) == 520_882
+    assert input_grid(fnet.input).pixels == 4618 and input_grid(quasarnet.input).pixels == 443
+    assert len(fnet.size.channels) * len(fnet.size.kernels) == 24
+    plan = fnet.training
+    rates = [learning_rate(plan, [{}] * epoch) for epoch in (0, 74, 75, 84, 85, 89, 90, 99)]
+    assert rates == pytest.approx([2.4e-4] * 2 + [2.4e-5] * 2 + [2.4e-6] * 2 + [2.4e-7] * 2)
+    assert plan.epochs == 100 and plan.weight_decay == 1e-5 and plan.optimiser == "adam"
+    # 10 % of DR12Q validate: a fold of the training, and what selects and calibrates together.
+    deal = spectra.sample.deal
+    assert deal.select + deal.calibrate == pytest.approx(1 / plan.folds) and plan.folds == spectra.sample.folds
+    for section in (spectra.masked_lines.networks["fnet"], spectra.sweeps.network):
+        assert (section.size, section.input, section.head) == (fnet.size, fnet.input, fnet.head)
+        assert section.training.epochs == 100 and section.training.weight_decay == 1e-5
+    assert spectra.masked_lines.z == [2.8, 3.0]
+    assert [line.rest for line in spectra.masked_lines.lines] == [1033, 1216, 1241, 1398, 1549, 1909, 2326]
+    assert learning_rate(spectra.sweeps.network.training, [{}] * 99) == 2.4e-4
+    found = list(variants(spectra.sweeps))
+    depths = [len(one.size.channels) * 3 for varied, _, one in found if varied == "blocks"]
+    kernels = [kernel for varied, value, _ in found if varied == "kernels" for kernel in value]
+    assert (min(depths), max(depths)) == (9, 72) and 10 in kernels and max(kernels) == 500
+    assert {value for varied, value, _ in found if varied == "optimiser"} == {"adam", "sgd", "adagrad", "rmsprop"}
+    for _, _, one in found:
+        assert _network(one.model_copy(update={"input": fnet.input.model_copy(update={"rebin": 8})}))
+
+
+def test_rnet_has_the_numbers_of_its_slides(root):
+    """What they print in code: the network but for one number, and the preparation of its input."""
+    spectra = graph.load(_read(root, "boss-rnet-slides")).spectra
+    rnet = spectra.estimators["rnet"]
+    network = _network(rnet)
+    convolutions = (200 + 1) * 32 + (200 * 32 + 1) * 16 + (20 * 16 + 1) * 128
+    dense = (21_120 + 1) * 900 + (900 + 1) * 100 + 101
+    assert network.dense[0].in_features == 21_120 and _trainable(network) == convolutions + dense == 19_249_037
+    wavelength = input_grid(rnet.input).wavelength
+    np.testing.assert_allclose(wavelength, np.linspace(3500, 10000, 2000), rtol=1e-12)
+    assert (spectra.sample.redshift.lower, spectra.sample.redshift.upper, spectra.sample.label) == (2.8, 3.0, "z_pipe")
 
 
 def test_the_schema_is_that_of_the_models(root):

@@ -124,12 +124,18 @@ def test_weights_hold_the_numbers_of_parameters_of_the_default_networks(run):
     root, _ = run
     fnet = {"channels": [32, 32, 32, 32, 32, 64, 32, 1], "kernels": [500, 200, 15], "dense": [796, 199]}
     quasarnet = {"same": False, "filters": 100, "dense": 100, "dropout": 0.0}
+    rnet = {"channels": [32, 16, 128], "kernels": [200, 200, 20], "dense": [900, 100], "dropout": 0.5}
     sizes = {
         "four": ({**SETTINGS, "size": {**quasarnet, "layers": 4}}, 520_882),
         "six": ({**SETTINGS, "size": {**quasarnet, "layers": 6, "same": True, "dropout": 0.2}}, 591_482),
         "fnet": (
             {**FNET, "size": fnet, "head": {"kind": "regression", "classes": False},
              "input": {**FNET["input"], "rebin": 1}, "scoring": {"batch": 2, "threads": 1}}, 10_171_944
+        ),
+        "rnet": (  # of the slides' network, whose first dense layer has 21,120 inputs with their 2000 pixels
+            {**FNET, "kind": "rnet", "size": rnet, "head": {"kind": "regression", "classes": False},
+             "input": {**FNET["input"], "grid": "rnet", "rebin": 1, "normalise": "rnet"},
+             "scoring": {"batch": 2, "threads": 1}}, 19_249_037
         ),
     }  # fmt: skip
     sample = pd.read_parquet(root / "sample.parquet")
@@ -145,6 +151,7 @@ def test_weights_hold_the_numbers_of_parameters_of_the_default_networks(run):
         state, _ = load_weights(few / "models" / name / "weights.pt")
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         assert sum(value.numel() for key, value in state.items() if not key.endswith(statistics)) == count
+    assert state["dense.0.weight"].shape == (900, 21_120)
 
 
 def test_a_killed_training_with_folds_goes_on_to_the_same_bytes(run, monkeypatch):

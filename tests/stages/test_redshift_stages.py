@@ -189,3 +189,21 @@ def test_the_assessment_is_the_same_twice(run):
     first, _ = assessed(run)
     again, _ = assessed(run, "assessment/again.json", catalogue=run.catalogue[::-1], combined=run.combined[::-1])
     assert first == again
+
+
+def test_one_estimator_alone_goes_all_the_way(run):
+    """The settings of the RNet slides: a regression with one candidate, and neither lines nor classes."""
+    assert run.calibrate("alone.json", redshifts=run.redshifts["rnet"], names="rnet") == 0
+    combined = []
+    for number, batch in enumerate(run.batches):
+        out = f"redshifts/alone/{batch}.json"
+        given = {"redshifts": run.redshifts["rnet"][number], "catalogue": run.catalogue[number]}
+        assert run.call(combine_redshifts, out, {}, calibration=run.folder / "alone.json", **given) == 0
+        combined.append(run.folder / out)
+    found = read_results(combined, ["z", "z_rnet", "z_second", "zwarn"])
+    np.testing.assert_allclose(found["z"], found["z_rnet"], rtol=1e-15)
+    assert np.isnan(found["z_second"]).all() and not (found["zwarn"] & bit("DISAGREE")).any()
+    content, _ = assessed(run, "assessment/alone.json", combined=combined)
+    assert set(content["estimators"]) == {"combined", "rnet"} and not content["failures_of_line_finders"]
+    rows = [content["estimators"][name]["quasars"]["within"]["6000"] for name in ("combined", "rnet")]
+    assert rows[0] == rows[1]

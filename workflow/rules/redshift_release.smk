@@ -148,9 +148,7 @@ if Q.release:
         params:
             *code("redshift_report"),
             work=WORK,
-            where=lambda wildcards: graph.payload(
-                paths=[f"{REDSHIFTS}/report.html", f"{REDSHIFTS}/quasar_redshifts.fits"]
-            ),
+            where=graph.payload(paths=[f"{REDSHIFTS}/quasar_redshifts.fits"]),
         log: f"{WORK}/logs/redshift_report.log",
         conda: ENVIRONMENT
         shell:

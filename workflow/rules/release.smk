@@ -156,7 +156,7 @@ if S.release and GRADED:
             *code("lens_report"),
             work=WORK,
             settings=lambda wildcards: graph.payload(models=list(S.models)),
-            where=lambda wildcards: graph.payload(paths=[f"{LENSES}/report.html", f"{LENSES}/lens_candidates.fits"]),
+            where=lambda wildcards: graph.payload(paths=[f"{LENSES}/lens_candidates.fits"]),
         log: f"{WORK}/logs/lens_report.log",
         conda: ENVIRONMENT
         shell:
