@@ -32,7 +32,7 @@ REDSHIFT_FIGURES = {
 # Stages whose code shapes the published table.
 REDSHIFT_STAGES = (
     "ingest_spectra", "splits", "sample_spectra", "train_redshift", "fit_templates", "redshift", "calibrate_redshifts",
-    "combine_redshifts", "release_redshifts",
+    "combine_redshifts", "release_redshifts", *(("import_redshift",) if GIVEN_NETWORKS else ()),
     *(("simulate_spectra_catalogue", "simulate_spectra") if SPECTRA_SIMULATED else ()),
 )  # fmt: skip
 

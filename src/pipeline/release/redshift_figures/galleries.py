@@ -26,6 +26,15 @@ class Spectrum:
     mask: np.ndarray
 
 
+def joined(parts: list[Estimates]) -> Estimates:
+    """Return the estimates of one estimator in several parts as one, sorted by spectrum_id."""
+    fields = ("spectrum_id", "z", "score", "sigma", "bits")
+    values = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
+    extras = {key: np.concatenate([part.extras[key] for part in parts]) for key in parts[0].extras}
+    found = Estimates(parts[0].name, *values, extras)
+    return found.take(np.argsort(found.spectrum_id, kind="stable"))
+
+
 def failures(velocity: pd.DataFrame, assessment: dict, most: int) -> list[int]:
     """Return quasars of the first line finder's failures, spread over their S/N: spectrum_id, the highest S/N first."""
     for _, found in sorted(assessment["failures_of_line_finders"].items()):
