@@ -67,7 +67,9 @@ def failed_spectra(
         marks = [Redshift("reference", row["z_reference"], colour=names.TRUTH)]
         _picture(axes, spectrum, marks, smoothing, row["sn_median"])
         told = "    ".join(f"{names.title(name)} {_z(row[f'z_{name}'])}" for name in [*others, finder])
-        axes.set_title(f"reference z = {row['z_reference']:.4f}    {told}    S/N {row['sn_median']:.1f}", fontsize=8)
+        axes.set_title(
+            f"reference z = {row['z_reference']:.4f}    {told}    S/N {row['sn_median']:.1f}", fontsize=8, loc="left"
+        )
     _outer_labels(figure, panels)
     return figure, (
         f"{len(shown)} of the {found['quasars']} judged quasars in which {names.title(finder)} finds too few lines, "
@@ -99,7 +101,9 @@ def worst(
         _picture(left, spectra[row["spectrum_id"]], marks, smoothing, row["sn_median"])
         taken = f"    {row['line_confusion']}" if row["line_confusion"] else ""
         flag = "flagged" if row["flagged"] else "NOT FLAGGED"
-        left.set_title(f"{left.get_title(loc='left')}    {flag}, p(wrong) {row['p_wrong']:.2f}{taken}", fontsize=8)
+        left.set_title(
+            f"{left.get_title(loc='left')}    {flag}, p(wrong) {row['p_wrong']:.2f}{taken}", fontsize=8, loc="left"
+        )
         _candidates(right, row["spectrum_id"], row["z_reference"], z, estimates, tone)
     _outer_labels(figure, panels[::2])
     panels[-1].set_xlabel("candidates in z")
