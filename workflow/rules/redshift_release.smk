@@ -81,7 +81,7 @@ if Q.release:
             digest_of_code=redshift_code_digest(),
         log: f"{WORK}/logs/release_redshifts.log",
         resources:
-            mem_mb=memory(4000),
+            mem_mb=memory(8000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.release_redshifts --combined {input.combined:q} --catalogue {input.catalogue:q}"
