@@ -31,13 +31,15 @@ def _plan(root, tmp_path, name, objects=None, gpus=True, runs=()):
 @pytest.mark.parametrize("name", ["tiny", "demo"])
 def test_the_jobs_are_those_of_the_graph(new_project, root, tmp_path, name):
     project = new_project(f"planned-{name}")
-    planned = project.plan("--configfile", f"config/{name}.yaml")
+    planned = project.plan("lenses", "--configfile", f"config/{name}.yaml")
+    planned["release_index"] = planned.pop("lenses")  # of the whole run; the target itself is no job of a scheduler
     estimated = {row.rule: row.jobs for row in _plan(root, tmp_path, name).rows}
     assert estimated == planned
 
 
 def test_gpus_are_counted_for_the_rules_that_ask_for_them(root, tmp_path):
-    text = "\n".join(path.read_text() for path in sorted((root / "workflow" / "rules").glob("*.smk")))
+    chapters = sorted((root / "workflow" / "rules").glob("*.smk"))
+    text = "\n".join(path.read_text() for path in chapters if not path.name.startswith(("spectra", "redshift")))
     rules = re.split(r"^ *rule (?=\w+:)", text, flags=re.M)[1:]
     asking = {rule.split(":")[0] for rule in rules if "gpu=GPU" in rule}
     rows = _plan(root, tmp_path, "demo").rows
@@ -98,7 +100,7 @@ def test_what_does_not_fit_is_said(root, tmp_path):
     # Jobs have files of their own as well; with the batches of these settings they become too many here.
     assert "locks holds" in "\n".join(_plan(root, tmp_path, "legacy-dr9-stein2021", 10**11).notes)
     tiny = _plan(root, tmp_path, "tiny", gpus=False)
-    assert tiny.notes == [] and "- nothing" in tiny.text()
+    assert tiny.notes == ["the spectra half is not part of this estimate"]
 
 
 def test_a_finished_run_replaces_packaged_rates(root, tmp_path):

@@ -32,7 +32,7 @@ REDSHIFT_FIGURES = {
 # Stages whose code shapes the published table.
 REDSHIFT_STAGES = (
     "ingest_spectra", "splits", "sample_spectra", "train_redshift", "fit_templates", "redshift", "calibrate_redshifts",
-    "combine_redshifts", "release_redshifts",
+    "combine_redshifts", "release_redshifts", *(("import_redshift",) if GIVEN_NETWORKS else ()),
     *(("simulate_spectra_catalogue", "simulate_spectra") if SPECTRA_SIMULATED else ()),
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ if Q.release:
             digest_of_code=redshift_code_digest(),
         log: f"{WORK}/logs/release_redshifts.log",
         resources:
-            mem_mb=memory(4000),
+            mem_mb=memory(8000),
         conda: ENVIRONMENT
         shell:
             "python -m pipeline.stages.release_redshifts --combined {input.combined:q} --catalogue {input.catalogue:q}"

@@ -7,21 +7,23 @@ trainings, weights of template fits, masked lines, sweeps. Outputs: the figures 
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data.atomic import write_text
 from pipeline.data.manifests import shard_paths
+from pipeline.data.shards import read_result_shard
 from pipeline.data.spectrum_shards import SpectrumShard
 from pipeline.data.tables import read_ecsv
 from pipeline.errors import PipelineError
 from pipeline.learn.checkpoints import load_weights
 from pipeline.learn.estimators.pca import templates_of
-from pipeline.learn.redshift_estimates import read_estimates
+from pipeline.learn.redshift_estimates import Estimates, from_results
 from pipeline.release.figures import style
 from pipeline.release.redshift_figures.everything import FIGURES, Inputs, wanted_spectra
-from pipeline.release.redshift_figures.galleries import Spectrum
+from pipeline.release.redshift_figures.galleries import Spectrum, joined, outliers
 from pipeline.release.redshift_figures.training import Eigenspectra
 from pipeline.settings.spectra.release import SpectrumGallery
 from pipeline.spectra.grids import grid_of
@@ -65,7 +67,7 @@ def _inputs(job: Job) -> Inputs:
         assessment=assessment,
         velocity=velocity,
         spectra=_spectra(job, wanted_spectra(velocity, assessment, masked, gallery)),
-        estimates=[read_estimates(name, paths) for name, paths in manifests.items()],
+        estimates=_estimates(manifests, outliers(assessment, gallery.outliers)),
         histories={path.parent.name: pd.read_csv(path) for path in job.paths["histories"] if path.stat().st_size},
         eigenspectra=[one for path in job.paths["templates"] for one in _eigenspectra(path)],
         masked=masked,
@@ -100,7 +102,19 @@ def _spectra(job: Job, wanted: set[int]) -> dict[int, Spectrum]:
     return found
 
 
-def _eigenspectra(path) -> list[Eigenspectra]:
+def _estimates(manifests: dict[str, list[Path]], wanted: list[int]) -> list[Estimates]:
+    """Return the candidates of every estimator for some spectra alone: those of a survey are many."""
+    found = []
+    for name, paths in manifests.items() if wanted else ():
+        parts = []
+        for path in (path for manifest in paths for _, path in shard_paths(manifest, ".h5")):
+            part = from_results(name, read_result_shard(path), path)
+            parts.append(part.take(np.flatnonzero(np.isin(part.spectrum_id, wanted))))
+        found.append(joined(parts))
+    return found
+
+
+def _eigenspectra(path: Path) -> list[Eigenspectra]:
     """Return the eigenspectra of a template fit with their rest wavelengths."""
     found = []
     for one in templates_of(*load_weights(path), path):

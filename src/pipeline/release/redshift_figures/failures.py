@@ -56,7 +56,7 @@ def wrong_redshifts(velocity: pd.DataFrame, assessment: dict) -> tuple[Figure, s
 def line_confusions(assessment: dict) -> tuple[Figure, str]:
     """Draw which line was taken for which in the wrong redshifts of each estimator, as matrices of counts."""
     shown = names.in_order(assessment["estimators"])
-    grid = Grid(len(shown), 3.6, 3.4)
+    grid = Grid(len(shown), 3.5, 3.4, sharex=True, sharey=True)
     lines = list(LINES)
     labels = [_GREEK.get(line, line) for line in lines]
     texts = []

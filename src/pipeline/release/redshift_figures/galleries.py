@@ -26,6 +26,15 @@ class Spectrum:
     mask: np.ndarray
 
 
+def joined(parts: list[Estimates]) -> Estimates:
+    """Return the estimates of one estimator in several parts as one, sorted by spectrum_id."""
+    fields = ("spectrum_id", "z", "score", "sigma", "bits")
+    values = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
+    extras = {key: np.concatenate([part.extras[key] for part in parts]) for key in parts[0].extras}
+    found = Estimates(parts[0].name, *values, extras)
+    return found.take(np.argsort(found.spectrum_id, kind="stable"))
+
+
 def failures(velocity: pd.DataFrame, assessment: dict, most: int) -> list[int]:
     """Return quasars of the first line finder's failures, spread over their S/N: spectrum_id, the highest S/N first."""
     for _, found in sorted(assessment["failures_of_line_finders"].items()):
@@ -58,7 +67,9 @@ def failed_spectra(
         marks = [Redshift("reference", row["z_reference"], colour=names.TRUTH)]
         _picture(axes, spectrum, marks, smoothing, row["sn_median"])
         told = "    ".join(f"{names.title(name)} {_z(row[f'z_{name}'])}" for name in [*others, finder])
-        axes.set_title(f"reference z = {row['z_reference']:.4f}    {told}    S/N {row['sn_median']:.1f}", fontsize=8)
+        axes.set_title(
+            f"reference z = {row['z_reference']:.4f}    {told}    S/N {row['sn_median']:.1f}", fontsize=8, loc="left"
+        )
     _outer_labels(figure, panels)
     return figure, (
         f"{len(shown)} of the {found['quasars']} judged quasars in which {names.title(finder)} finds too few lines, "
@@ -90,7 +101,9 @@ def worst(
         _picture(left, spectra[row["spectrum_id"]], marks, smoothing, row["sn_median"])
         taken = f"    {row['line_confusion']}" if row["line_confusion"] else ""
         flag = "flagged" if row["flagged"] else "NOT FLAGGED"
-        left.set_title(f"{left.get_title(loc='left')}    {flag}, p(wrong) {row['p_wrong']:.2f}{taken}", fontsize=8)
+        left.set_title(
+            f"{left.get_title(loc='left')}    {flag}, p(wrong) {row['p_wrong']:.2f}{taken}", fontsize=8, loc="left"
+        )
         _candidates(right, row["spectrum_id"], row["z_reference"], z, estimates, tone)
     _outer_labels(figure, panels[::2])
     panels[-1].set_xlabel("candidates in z")
