@@ -13,7 +13,7 @@ SHARDS, BATCHES = {stand_ins.FNET: 164, stand_ins.RNET: 6}, {stand_ins.FNET: 33,
 ESTIMATORS = {stand_ins.FNET: ("fnet", "quasarnet", "pca"), stand_ins.RNET: ("rnet",)}
 # Jobs of the whole run beside those of a batch, and beside one for each network.
 OF_RUN = {"redshifts", "write_settings", "split_spectra", "sample_spectra", "calibrate_redshifts",
-          "assess_redshifts"}  # fmt: skip
+          "assess_redshifts", "release_redshifts", "redshift_figures", "redshift_report"}  # fmt: skip
 ALSO = {stand_ins.FNET: {"fit_templates", "masked_lines", "redshift_sweeps"}, stand_ins.RNET: set()}
 
 
