@@ -6,12 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import stand_ins
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+# Rules that only name what a run consists of.
+TARGETS = ("all", "lenses", "redshifts")
+# Names of the results of the spectra half. The list of settings and the entrance to the release belong to both.
+OF_SPECTRA = r"^(spectra/|truth/spectra-|survey/t\d+-s|survey/tranche-\d+/spectra/|release/redshifts/)"
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 
@@ -64,14 +69,14 @@ class Project:
         return done.stdout + done.stderr
 
     def plan(self, *arguments) -> dict[str, int]:
-        """Return which rules would run, and how many jobs of each."""
+        """Return which rules would run, and how many jobs of each: for the whole run, or a target that is named."""
         text = self.run("-n", *arguments)
         table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal", text, re.S)
         if table is None:
             assert "Nothing to be done" in text, text[-3000:]
             return {}
         jobs = (line.split() for line in table.group(1).splitlines())
-        return {name: int(count) for name, count in jobs if name != "all"}
+        return {name: int(count) for name, count in jobs if name not in TARGETS}
 
     def stand_in_survey(self, number: int) -> str:
         """Write a list of shards, lists of lenses and sheets for the settings of Stein et al.; return their name.
@@ -88,6 +93,13 @@ class Project:
         """
         self.environment |= stand_ins.write_spectra(self.folder, config, number)
         return config
+
+    def edits(self, names, change) -> ExitStack:
+        """Change several modules of the package within a `with` block."""
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(self.edit(f"src/pipeline/{name}", change))
+            return stack.pop_all()
 
     def edit(self, name: str, change) -> "Edit":
         """Change a file within a `with` block."""

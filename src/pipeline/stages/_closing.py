@@ -22,6 +22,9 @@ def lines(results: Path) -> list[str]:
     redshifts = results / "release" / "redshifts" / "summary.json"
     if redshifts.is_file():
         found += json.loads(redshifts.read_text())["closing"]
+    # Made by a run of both halves: who asks for one of them gets none.
+    if (entrance := results / "release" / "index.html").is_file():
+        found.append(f"look at: {entrance.as_posix()}")
     if audit.is_file() and (label := json.loads(audit.read_text()).get("label")):
         found.append(f"splits: {label}")
     return found
