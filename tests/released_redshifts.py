@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from made_up_redshifts import SETTINGS, WAVE, make
+from made_up_redshifts import NAMES, SETTINGS, WAVE, make
 
 from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.redshift_bits import bit
@@ -34,7 +34,7 @@ HISTORY = "fold,epoch,learning_rate,loss,select_loss,select_accuracy_6000,chosen
 
 
 class Made:
-    """The files, and what they were made from.
+    """The files of some estimators, and what they were made from.
 
     Attributes
     ----------
@@ -45,9 +45,10 @@ class Made:
         Name -> path or list of paths.
     """
 
-    def __init__(self, root):
+    def __init__(self, root, names=NAMES):
         self.root, self.folder = root, root / FOLDER
         self.survey = survey = make(N, seed=7)
+        survey.estimates = [one for one in survey.estimates if one.name in names]
         sets = [survey.of(name) for name in ("select", "calibrate")]
         settings = redshift_combination.CalibrateRedshifts.parse(SETTINGS)
         content = redshift_combination.fit(survey.estimates, survey.spectra, survey.labelled, *sets, settings)

@@ -21,6 +21,11 @@ from pipeline.stages import _closing, redshift_figures, redshift_report, release
 
 RELEASE = {"name": "Redshifts", "gallery": {"outliers": 3, "failures": 2, "smoothing": 3}}
 SUFFIXES = ("fits", "ecsv", "vot", "parquet")
+# Figures of line finders, template fits and experiments.
+NOT_OF_ONE = (
+    "line_finder_fails", "failed_spectra", "masked_spectrum", "masked_velocity", "optimisers", "choices",
+    "eigenspectra",
+)  # fmt: skip
 VALUES = {"run": "=r", "survey": "=simulated", "digest": "=ab", "code": "=cd"}
 
 
@@ -37,11 +42,11 @@ def publish(made, folder, **changes):
     return made.call(release_redshifts, settings, **given)
 
 
-def draw(made, folder, shown=tuple(FIGURES), **changes):
-    names = ("assessment", "velocity", "shards", "candidates", "histories", "templates", "masked", "sweeps")
-    given = {"counts": folder / "counts.json", **{name: made.paths[name] for name in names}, **changes}
+def draw(made, folder, shown=tuple(FIGURES), names=NAMES, **changes):
+    inputs = ("assessment", "velocity", "shards", "candidates", "histories", "templates", "masked", "sweeps")
+    given = {"counts": folder / "counts.json", **{name: made.paths[name] for name in inputs}, **changes}
     out = {name: folder / "figures" / f"{name}.png" for name in shown}
-    settings = {"gallery": RELEASE["gallery"], "names": list(NAMES)}
+    settings = {"gallery": RELEASE["gallery"], "names": list(names)}
     return made.call(redshift_figures, settings, **given, captions=folder / "figures/captions.json", **out)
 
 
@@ -163,6 +168,24 @@ def test_a_run_without_experiments_or_line_finder_leaves_them_out(made, released
     assert report(made, tmp_path, assessment=tmp_path / "assessment.json", **none) == 0
     page = (tmp_path / "report.html").read_text()
     assert "Experiments" not in page and "line finder fails" not in page and page.count("data:image/png") == 2
+
+
+def test_one_estimator_alone_is_released(tmp_path):
+    """The settings of the RNet slides: one redshift a spectrum, neither lines nor classes nor experiments."""
+    alone = Made(tmp_path / "run", names=("rnet",))
+    folder = tmp_path / "redshifts"
+    (folder / "figures").mkdir(parents=True)
+    assert publish(alone, folder) == 0, alone.log
+    frame = pd.read_parquet(folder / "quasar_redshifts.parquet")
+    np.testing.assert_allclose(frame["Z"], frame["Z_RNET"], rtol=1e-15)
+    assert frame["Z_SECOND"].isna().all() and "Z_PCA" not in frame
+    shown = [name for name in FIGURES if name not in NOT_OF_ONE]
+    none = {"masked": [], "sweeps": []}
+    assert draw(alone, folder, shown, names=("rnet",), templates=[], **none) == 0, alone.log
+    assert report(alone, folder, **none) == 0, alone.log
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png") == len(shown) and "rnet" in page
+    assert "Where the line finder fails" not in page and "Experiments" not in page
 
 
 def test_the_same_bytes_come_out_again(made, released, tmp_path):

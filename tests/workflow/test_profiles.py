@@ -51,6 +51,15 @@ def test_no_grouped_rule_asks_for_gpus():
             assert "gpu=" not in block, rule
 
 
+def test_rules_of_networks_get_a_node_with_gpus():
+    """Of this site; the default is a node without."""
+    blocks = re.findall(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", rules(), re.S | re.M)
+    networks = {name for name, block in blocks if "gpu=GPU" in block}
+    given = content("slurm")["set-resources"]
+    assert {"pretrain", "train_redshift"} < networks
+    assert {name for name, asked in given.items() if asked.get("constraint") == "gpu"} == networks
+
+
 def test_rules_ask_in_portable_words():
     asked = set()
     for block in re.findall(r"^( *)resources:\n((?:\1    .*\n)+)", rules(), re.M):

@@ -69,7 +69,8 @@ def test_what_the_readme_promises_lies_there(typed):
         for part in brace.group(1).split(",") if brace else [""]:
             path = project.results / (folder + (name.replace(brace.group(0), part) if brace else name))
             assert path.exists(), path
-    for name in "similar.png rules.dot summary.tsv snakemake-report.html results.md pictures/graph.png".split():
+    written = "similar.png redshifts.png rules.dot summary.tsv snakemake-report.html results.md pictures/graph.png"
+    for name in written.split():
         assert (project.folder / name).stat().st_size > 1000, name
     assert "digraph" in (project.folder / "rules.dot").read_text()
 
