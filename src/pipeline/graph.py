@@ -89,14 +89,20 @@ def _is_module(name: str) -> bool:
 
 
 @cache
+def _read_source(content: bytes) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Read a module's text. Stages ask after each shard whether their code changed: what did not is parsed once."""
+    meaning, names, texts = _read(ast.parse(content))
+    return meaning, frozenset(names), frozenset(texts)
+
+
+@cache
 def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module (packaged files that it names in a text constant are part of it) and its imports."""
     path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
     try:
-        tree = ast.parse(path.read_bytes())
+        meaning, names, texts = _read_source(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError("no such module", where=path, value=name) from None
-    meaning, names, texts = _read(tree)
     digest = hashlib.sha256(meaning.encode())
     for beside in sorted(path.parent.iterdir()):
         if beside.suffix != ".py" and beside.name in texts and beside.is_file():
