@@ -23,7 +23,8 @@ if S.survey:  # images -> lens candidates
 
 if S.spectra:  # spectra -> redshifts
 
-    include: "workflow/rules/spectra.smk"  # names of files; raw files -> shards, catalogue, sample
+    include: "workflow/rules/redshift_names.smk"  # names of files, list of shards
+    include: "workflow/rules/spectra.smk"  # raw files -> shards, catalogue, sample
     include: "workflow/rules/redshifts.smk"  # shards -> estimators -> redshifts -> assessment
     include: "workflow/rules/redshift_release.smk"  # redshifts -> catalogue, figures, report
 

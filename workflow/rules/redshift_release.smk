@@ -37,17 +37,6 @@ REDSHIFT_STAGES = (
 )  # fmt: skip
 
 
-def redshift_code_digest():
-    """Digest of the code on which the published redshifts depend."""
-    kinds = [estimator_module(name) for name in Q.estimators]
-    return short_digest("\n".join(sorted({line for stage in REDSHIFT_STAGES for line in code(stage, *kinds)})))
-
-
-def redshift_assessment(name, there):
-    """An assessment of the redshifts, where the run has it."""
-    return [f"{SPECTRA}/assessment/{name}.json"] if there else []
-
-
 REDSHIFTS_RELEASED = []
 if Q.release:
     REDSHIFTS_SHOWN = [name for name, (_, there) in REDSHIFT_FIGURES.items() if there]

@@ -5,35 +5,6 @@ OUTPUTS  spectra/models/<estimator>/{weights.pt,history.csv}, spectra/redshifts/
          spectra/redshift_calibration.json, spectra/redshifts/combined/<batch>.json, spectra/assessment/
 """
 
-ESTIMATOR = f"{SPECTRA}/models/{{estimator}}"
-NETWORKS = [name for name, one in Q.estimators.items() if one.kind in ("fnet", "rnet", "quasarnet")]
-GIVEN_NETWORKS = [name for name, one in Q.estimators.items() if one.kind == "published_quasarnet"]
-SCANS = [name for name, one in Q.estimators.items() if one.kind == "pca"]
-
-
-def estimator_module(name):
-    """The module of an estimator, which stages import by name."""
-    return f"learn.estimators.{Q.estimators[name].kind.removeprefix('published_')}"
-
-
-def estimator_code(stage, name):
-    """The fingerprint of a stage that imports an estimator by name."""
-    return code(stage, estimator_module(name))
-
-
-def redshifts_of(batches):
-    """Manifests of the candidates of all estimators, for some batches (names of manifests)."""
-    return [f"{SPECTRA}/redshifts/{name}/{Path(batch).name}" for name in Q.estimators for batch in batches]
-
-
-def published_templates(name):
-    """Files of eigenspectra that the settings name, in their order."""
-    templates = Q.estimators[name].templates
-    if templates.kind == "learned":
-        return []
-    return [one.path for kind in ("quasar", "galaxy", "star") for one in getattr(templates, kind)]
-
-
 wildcard_constraints:
     estimator=r"[A-Za-z0-9_]+",
 

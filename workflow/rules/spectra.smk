@@ -5,35 +5,6 @@ OUTPUTS  spectra/shards.tsv, survey/tranche-<t>/spectra/, truth/spectra-<t>.parq
          spectra/catalogue/<batch>.json, spectra/shards/<batch>.json, spectra/splits.parquet, spectra/sample.parquet
 """
 
-SPECTRA = f"{RESULTS}/spectra"
-Q = S.spectra
-SPECTRA_SIMULATED = Q.survey.kind == "simulated"
-SPECTRA_TRANCHES = sorted({row.tranche for row in SPECTRA_ROWS})
-SPECTRA_SAMPLED = [tranche for tranche in Q.sample.tranches if tranche in SPECTRA_TRANCHES]
-SPECTRA_OF_BATCH = graph.grouped(SPECTRA_ROWS, "batch")
-SPECTRA_OF_TRANCHE = graph.grouped(SPECTRA_ROWS, "tranche")
-# What a job of one tranche knows of the survey: how many tranches there are is not its business.
-SPECTRA_SURVEY = Q.survey.model_copy(update={"tranches": 1}) if SPECTRA_SIMULATED else Q.survey
-
-
-def spectra_dataset(folder, tranches=SPECTRA_TRANCHES):
-    """Manifests of a dataset below spectra/."""
-    batches = [batch for batch, rows in SPECTRA_OF_BATCH.items() if rows[0].tranche in tranches]
-    return [f"{SPECTRA}/{folder}/{batch}.json" for batch in batches]
-
-
-def tranche_folder(batch):
-    """Where the raw files of a simulated batch lie."""
-    return f"{RESULTS}/survey/tranche-{batch.split('-')[0][1:]}/spectra"
-
-
-def quasar_catalogue(batch):
-    """The table of visual inspections that a batch is joined with."""
-    if SPECTRA_SIMULATED:
-        return f"{tranche_folder(batch)}/qso_catalogue.fits"
-    return getattr(Q.survey, "quasars", None) or []
-
-
 if SPECTRA_SIMULATED:
 
     rule list_spectra:
