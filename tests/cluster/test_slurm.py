@@ -8,9 +8,10 @@ from workflow.project import differences
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 ON_GPUS = {"pretrain", "init_encoder", "embed", "train_finder", "score_finder"}
+ON_GPUS |= {"train_redshift", "redshift", "masked_lines"}
 # Rules whose ranks share the shards of a batch: the same bytes as one process, on two nodes as well.
 SHARED = {"embed": TWO_NODES | TWO_GPUS, "score_finder": TWO_NODES | TWO_GPUS}
-SHARED |= {"score_probe": TWO_NODES, "similarity": TWO_NODES}
+SHARED |= {"score_probe": TWO_NODES, "similarity": TWO_NODES, "redshift": TWO_NODES | TWO_GPUS}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def test_without_an_account_nothing_is_submitted(slurm, new_project):
 
 def test_the_products_are_those_of_a_run_without_a_scheduler(submitted, local):
     found = submitted.digests()
-    assert len(found) > 60 and differences(found, local.digests()) == []
+    assert len(found) > 400 and {"release/index.html", "release/redshifts/quasar_redshifts.fits"} <= found.keys()
+    assert differences(found, local.digests()) == []
 
 
 def test_jobs_ran_on_both_nodes_with_what_they_asked_for(submitted, slurm):
@@ -50,10 +52,12 @@ def test_jobs_ran_on_both_nodes_with_what_they_asked_for(submitted, slurm):
 
 
 def test_both_ranks_worked_and_say_who_they_are(submitted):
-    for name in ("embed/moco-t1-b0000", "score_finder/1-shielded-t1-b0000", "similarity/moco"):
+    names = ("embed/moco-t1-b0000", "score_finder/1-shielded-t1-b0000", "similarity/moco", "redshift/fnet-t1-s0000")
+    for name in names:
         lines = submitted.log(f"{name}.rank1.log").splitlines()
         assert "rank=1 of 2" in lines[0] and "host=" in lines[0] and "status=0" in lines[-1], name
-    assert "made [shard=" in submitted.log("embed/moco-t1-b0000.rank1.log")
+    for name in ("embed/moco-t1-b0000", "redshift/fnet-t1-s0000"):
+        assert "made [shard=" in submitted.log(f"{name}.rank1.log")
 
 
 def test_nothing_is_left_to_do_with_or_without_the_scheduler(submitted):
@@ -73,4 +77,4 @@ def test_a_copy_without_times_is_not_stale(local, tmp_path):
 def test_a_setting_makes_the_same_stages_stale_under_the_scheduler(finished):
     with finished.settings(lambda content: content["rank"].update(system_arcsec=24.0)):
         local = finished.plan()
-        assert local and "ingest" not in local and finished.plan("--profile", "slurm") == local
+        assert local and not {"ingest", "redshift"} & local.keys() and finished.plan("--profile", "slurm") == local

@@ -15,14 +15,20 @@ STAGES = sorted(
 WITH_TORCH = {
     "assess_classes",
     "embed",
+    "fit_templates",
     "import_encoder",
+    "import_redshift",
     "init_encoder",
+    "masked_lines",
     "pretrain",
+    "redshift",
+    "redshift_sweeps",
     "score_finder",
     "score_probe",
     "similarity",
     "train_finder",
     "train_probe",
+    "train_redshift",
     "training_ratios",
 }
 # What would cost half a second beside torch: such a stage imports it where it is used.

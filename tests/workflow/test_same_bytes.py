@@ -1,4 +1,4 @@
-"""The image half has the same bytes after kills, and whatever the shards a job, cores and workers; without the truth."""
+"""The image half has the same bytes after kills, and whatever the shards a job, cores and workers; or without truth."""
 
 import re
 import shutil

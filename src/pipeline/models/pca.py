@@ -21,7 +21,6 @@ from math import ceil, floor, log10
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 
 from pipeline.spectra.log_bins import FINE, Bins
 
@@ -192,6 +191,8 @@ class Shifted:
         known = torch.from_numpy(known[starts[0]].reshape(length, width).mean(-1)).to(device)
         self._known = known.unfold(-1, n, 1)
         self._upper = torch.triu_indices(len(values), len(values), device=device)
+        from scipy.fft import next_fast_len  # half a second: here only where it is called
+
         self.size = next_fast_len(length, real=True)
         self._squares = self._phases[:, self._upper[0]] * self._phases[:, self._upper[1]]
         self.linear = torch.fft.rfft(self._phases[0], self.size)

@@ -24,7 +24,6 @@ from pipeline.settings.spectra.pca import FileTemplates, LearnedTemplates, Pca
 from pipeline.spectra.grids import grid_of
 from pipeline.spectra.log_bins import Rebinning, bins_of
 from pipeline.stages._door import Job, door
-from pipeline.surveys.templates import read_eigenspectra
 
 _KINDS = ("quasar", "galaxy", "star")
 
@@ -103,6 +102,8 @@ def _from_files(job: Job, settings: FileTemplates) -> list[Templates]:
             value=f"{len(job.paths['templates'])} files",
             allowed=[one.path for _, one in ranges],
         )
+    from pipeline.surveys.templates import read_eigenspectra  # astropy, which learned templates do not need
+
     found = []
     for (kind, one), path in zip(ranges, job.paths["templates"], strict=True):
         read = read_eigenspectra(path)

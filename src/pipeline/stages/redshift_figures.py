@@ -18,8 +18,6 @@ from pipeline.data.shards import read_result_shard
 from pipeline.data.spectrum_shards import SpectrumShard
 from pipeline.data.tables import read_ecsv
 from pipeline.errors import PipelineError
-from pipeline.learn.checkpoints import load_weights
-from pipeline.learn.estimators.pca import templates_of
 from pipeline.learn.redshift_estimates import Estimates, from_results
 from pipeline.release.figures import style
 from pipeline.release.redshift_figures.everything import FIGURES, Inputs, wanted_spectra
@@ -116,6 +114,10 @@ def _estimates(manifests: dict[str, list[Path]], wanted: list[int]) -> list[Esti
 
 def _eigenspectra(path: Path) -> list[Eigenspectra]:
     """Return the eigenspectra of a template fit with their rest wavelengths."""
+    # With torch, which a run without templates does not need.
+    from pipeline.learn.checkpoints import load_weights
+    from pipeline.learn.estimators.pca import templates_of
+
     found = []
     for one in templates_of(*load_weights(path), path):
         wavelength = 10 ** (FINE * (one.first + np.arange(one.vectors.shape[1])))

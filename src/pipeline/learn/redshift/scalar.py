@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.data.redshift_bits import bit
 from pipeline.errors import PipelineError
@@ -143,6 +142,8 @@ class RedshiftBins(_WithClasses):
         """Return the five most probable redshifts of each spectrum."""
         probability = torch.softmax(raw[:, : self.values].double(), dim=1).numpy()
         rows, reach = np.arange(len(raw))[:, None], int(np.ceil(REACH * self.smooth))
+        from scipy.ndimage import gaussian_filter1d  # half a second: here only where it is called
+
         window = np.arange(-reach, reach + 1)
         left = np.pad(probability, ((0, 0), (reach, reach)))  # what no earlier candidate has taken
         x = np.pad(self.centres, reach, mode="edge")
