@@ -97,6 +97,10 @@ def _cell(row: Mapping | None) -> str:
     return f"{100 * row['share']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
 
 
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def _within(row: Mapping) -> list[str]:
     return [_cell(row["within"][limit]) for limit in LIMITS]
 
@@ -161,10 +165,10 @@ def _wrong(found: Mapping) -> list[str]:
             [
                 title(name),
                 one["line_confusion"]["wrong"],
-                f"{one['line_confusion']['explained']} ({one['line_confusion']['by_chance']:.0f} by chance)",
+                f"{one['line_confusion']['explained']} ({_number(one['line_confusion']['by_chance'], 0)} by chance)",
                 ", ".join(f"{pair}: {number}" for pair, number in pairs),
                 _cell(pulls["within_1"]),
-                f"{failure['brier']:.3f} ({failure['brier_of_constant']:.3f})",
+                f"{_number(failure['brier'], 3)} ({_number(failure['brier_of_constant'], 3)})",
             ]
         )
     head = ("estimator", "wrong", "one line taken for another", "most often", "errors: within 1 sigma", "Brier score")
