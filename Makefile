@@ -54,6 +54,7 @@ test-data: setup-test
 assess: setup
 	$(BIN)/snakemake --cores all --configfile config/study.yaml
 	$(BIN)/skysieve results study --out docs/results.md
+	$(BIN)/skysieve results study --redshifts --out docs/results-redshifts.md
 
 benchmarks: setup-test
 	$(BIN)/python benchmarks/road.py

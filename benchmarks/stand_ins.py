@@ -9,6 +9,8 @@ from pipeline.surveys.spectra_sources import join_names
 
 CONFIG = "config/legacy-dr9-stein2021.yaml"
 FNET, RNET = "config/boss-dr16q-fnet2022.yaml", "config/boss-rnet-slides.yaml"
+# Spectra that are wanted of a plate, if 326,535 quasars of the paper and 11,227 of the slides stand on 4000 plates.
+OF_A_PLATE = {FNET: 82, RNET: 3}
 
 
 def write(folder: Path, number: int, shards_per_job: int | None = None) -> dict[str, str]:
@@ -56,16 +58,16 @@ def write_spectra(folder: Path, config: str, number: int) -> dict[str, str]:
     config : str
         FNET or RNET.
     number : int
-        Shards, of as many spectra as the settings say, on plates of which 78 fibres each are wanted: DR16Q has 326,535
-        inspected quasars on some 4200 plates.
+        Shards, of as many spectra as the settings say.
     """
     settings = yaml.safe_load((folder / config).read_text())
-    ingest, fibers = settings["spectra"]["ingest"], 78
+    ingest, of_a_plate = settings["spectra"]["ingest"], OF_A_PLATE[config]
     shards = []
     for index in range(number):
         names = []
         for place in range(ingest["spectra_per_shard"]):
-            plate, fiber = 3600 + index * 26 + place // fibers, 1 + place % fibers * 12
+            plate = 3600 + index * -(-ingest["spectra_per_shard"] // of_a_plate) + place // of_a_plate
+            fiber = 1 + place % of_a_plate * 12
             lite = f"eboss/spectro/redux/v5_13_0/spectra/lite/{plate:04d}"
             names.append(f"{lite}/spec-{plate:04d}-{51608 + plate:05d}-{fiber:04d}.fits")
         shards.append((f"t1-sdss-{index:05d}", "spectra", 1, join_names(names), ""))

@@ -262,11 +262,13 @@ def schema(write: Annotated[bool, typer.Option("--write", help="write config/sch
 def results(
     run: Annotated[str, typer.Argument(help="name of a finished run")],
     out: Annotated[Path, typer.Option(help="Markdown file to write")],
+    redshifts: Annotated[bool, typer.Option("--redshifts", help="the page of the spectra half")] = False,
 ):
     """Write the figures of a finished run as a page of the documentation, with the command and the commit."""
+    from pipeline.release.redshift_results import write_redshift_page
     from pipeline.release.results_page import write_results_page
 
-    write_results_page(_run_folder(run), out)
+    (write_redshift_page if redshifts else write_results_page)(_run_folder(run), out)
     typer.echo(f"{out}")
 
 

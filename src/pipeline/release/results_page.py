@@ -41,6 +41,7 @@ def write_results_page(results: Path, out: Path) -> None:
     if not assessed:
         raise PipelineError("this run has no assessment yet", where=results, next="snakemake --cores all")
     settings = yaml.safe_load((results / "settings.yaml").read_text(encoding="utf-8"))
+    settings.pop("spectra", None)
     provenance = [
         json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(Path("work", results.name, "provenance").glob("*.json"))
@@ -100,7 +101,7 @@ def page(content: Mapping) -> str:
     for number, files in content["rounds"].items():
         title = f"## Round {number}" if len(content["rounds"]) > 1 else "## Measured"
         lines += [title, "", *_round(files)]
-    lines += _seconds(content["provenance"])
+    lines += seconds(content["provenance"])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -289,7 +290,8 @@ def _classes(found: Mapping) -> list[str]:
     return [*lines, "", *table(("difference", "AUC"), differences), ""]
 
 
-def _seconds(provenance: Sequence[Mapping]) -> list[str]:
+def seconds(provenance: Sequence[Mapping]) -> list[str]:
+    """Return the section on what each stage took."""
     if not provenance:
         return []
     stages: dict[str, list[Mapping]] = {}

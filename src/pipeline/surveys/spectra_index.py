@@ -1,6 +1,5 @@
 """The list of shards of a real survey of spectra: files on disk, dealt to shards so that each is opened once."""
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def spectra_shard_rows(
             f"the survey no longer holds {len(gone)} file(s) of this run as they were indexed",
             where=root,
             value=gone[0],
-            next="bring them back, give the run another name, or remove results/<run>/shards.tsv to begin anew",
+            next="bring them back, give the run another name, or remove results/<run>/spectra/shards.tsv to begin anew",
         )
     tranche = max((row.tranche for row in listed), default=0) + 1
     new = [name for name in names if name not in taken]
@@ -63,9 +62,7 @@ def spectra_shard_rows(
         (f"t{tranche}-{survey.kind}-{number:05d}", "spectra", tranche, join_names(part), "")
         for number, part in enumerate(_parts(new, ingest.spectra_per_shard))
     ]
-    # Batches of spectra are told from those of images by their letter.
-    batches = into_batches(shards, ingest.shards_per_job)
-    rows = [*listed, *(dataclasses.replace(row, batch=row.batch.replace("-b", "-s")) for row in batches)]
+    rows = [*listed, *into_batches(shards, ingest.shards_per_job)]
     _check_lengths(rows)
     return rows, notes
 
