@@ -1,7 +1,9 @@
 """The estimate of the tiny run and its standing, beside the finished run itself."""
 
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,15 @@ def test_every_job_that_ran_was_planned(tiny, planned):
     assert planned.size.source == "the run's catalogue"
 
 
+def _of_spectra(path):
+    """Whether a file belongs to the spectra half, which the estimate leaves out."""
+    name = b64decode(path.name).decode() if path.parent.name == "metadata" else str(path)
+    return re.search(r"spectra|redshift|masked_lines|fit_templates|/t\d+-s\d+", name.split("/tiny/", 1)[1])
+
+
 def test_files_and_bytes_are_those_on_disk(tiny, planned):
     places = [tiny.results, tiny.folder / "work" / "tiny", tiny.folder / ".snakemake" / "metadata"]
-    files = sum(path.is_file() for place in places for path in place.rglob("*"))
+    files = sum(path.is_file() and not _of_spectra(path) for place in places for path in place.rglob("*"))
     assert sum(row.files for row in planned.rows) == pytest.approx(files, rel=0.1)
     images = sum(path.stat().st_size for path in (tiny.results / "images" / "shards").glob("*.h5"))
     ingest = next(row for row in planned.rows if row.rule == "ingest")
