@@ -32,7 +32,7 @@ def _plan(root, tmp_path, name, objects=None, gpus=True, runs=()):
 def test_the_jobs_are_those_of_the_graph(new_project, root, tmp_path, name):
     project = new_project(f"planned-{name}")
     planned = project.plan("lenses", "--configfile", f"config/{name}.yaml")
-    planned["release_index"] = planned.pop("lenses")  # of the whole run; the target itself is no job of a scheduler
+    planned["release_index"] = 1  # of the whole run, not of its halves
     estimated = {row.rule: row.jobs for row in _plan(root, tmp_path, name).rows}
     assert estimated == planned
 

@@ -210,10 +210,10 @@ def test_the_entrance_and_the_last_lines_show_the_redshifts(made, released):
     assert "Quasar redshifts" in page and 'href="redshifts/quasar_redshifts.fits"' in page
     assert f"<b>{content['found']['confident']:,}</b>" in page
     lines = _closing.lines(released.parent.parent)
-    assert lines == content["closing"] and len(lines) <= 12
+    assert lines == [*content["closing"], f"look at: {index.as_posix()}"] and len(lines) <= 12
     text = "\n".join(lines)
     assert f"{content['found']['confident']} of confident quasars" in text and "QuasarNET" in text
-    assert lines[-1] == "look at: results/x"
+    assert lines[-2] == "look at: results/x"
 
 
 def test_what_does_not_fit_is_named(made, released, tmp_path):
