@@ -67,7 +67,6 @@ def make(n=6000, seed=1, chi2_scale=1.0):
             "label_z": np.where(quasar, z, np.nan),
             "bal": np.where(quasar, rng.random(n) < 0.15, -1).astype(np.int16),
             "fold": (np.arange(n) // 2 % 5).astype(np.int16),
-            "weight": np.float32(1),
             "sn_median": sn.astype(np.float32),
             "true_z": z,
         }

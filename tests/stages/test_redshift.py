@@ -16,7 +16,7 @@ from pipeline.data.manifests import Entry, Manifest, read_manifest, sha256, writ
 from pipeline.data.redshift_bits import bit
 from pipeline.data.spectrum_shards import write_spectrum_shard
 from pipeline.data.tables import write_parquet
-from pipeline.learn.checkpoints import load_weights
+from pipeline.learn.checkpoints import Checkpoints, load_weights
 from pipeline.learn.redshift import folds
 from pipeline.learn.redshift.labels import CLASSES, accuracy
 from pipeline.spectra.grids import grid
@@ -66,7 +66,7 @@ def run(tmp_path_factory):
     write_manifest(Manifest("shards", "b0", entries), root / "shards/b0.json")
     frame = pd.DataFrame({"spectrum_id": labels.spectrum_id, "object_id": labels.spectrum_id + 5})
     frame["label_class"] = [CLASSES[kind] for kind in labels.kind]
-    frame["label_z"], frame["bal"], frame["weight"] = labels.z, labels.bal.astype(np.int16), labels.weight
+    frame["label_z"], frame["bal"] = labels.z, labels.bal.astype(np.int16)
     frame["set"] = np.array(["train"] * 6 + ["select", "judge"], dtype=object)[np.arange(N) % 8]
     frame["fold"] = (np.arange(N) % 2).astype(np.int16)
     write_parquet(frame, root / "sample.parquet")
@@ -157,7 +157,7 @@ def test_weights_hold_the_numbers_of_parameters_of_the_default_networks(run):
 def test_a_killed_training_with_folds_goes_on_to_the_same_bytes(run, monkeypatch):
     root, _ = run
     assert train(root, "whole", FNET) == 0
-    offer, calls = train_redshift.Checkpoints.offer, []
+    offer, calls = Checkpoints.offer, []
 
     def killed(self, state, now=False):
         written = offer(self, state, now)
@@ -166,7 +166,7 @@ def test_a_killed_training_with_folds_goes_on_to_the_same_bytes(run, monkeypatch
             raise KeyboardInterrupt
         return written
 
-    monkeypatch.setattr(train_redshift.Checkpoints, "offer", killed)
+    monkeypatch.setattr(Checkpoints, "offer", killed)
     # The name is part of the random numbers' key: the same one, elsewhere.
     other = root / "other"
     other.mkdir()

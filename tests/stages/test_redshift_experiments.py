@@ -11,6 +11,7 @@ from line_spectra import spectra
 from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
 from pipeline.data.spectrum_shards import write_spectrum_shard
 from pipeline.data.tables import write_parquet
+from pipeline.learn.redshift.training import Training
 from pipeline.spectra.grids import grid
 from pipeline.stages import masked_lines, redshift_sweeps
 
@@ -52,7 +53,7 @@ def run(tmp_path_factory):
     write_spectrum_shard(path, flux, ivar, mask, columns, grid("fnet").attrs, simulated=True)
     entry = Entry("s0", N, {path.name: sha256(path)})
     write_manifest(Manifest("shards", "b0", [entry]), root / "shards/b0.json")
-    frame = pd.DataFrame({"spectrum_id": labels.spectrum_id, "object_id": labels.spectrum_id, "weight": labels.weight})
+    frame = pd.DataFrame({"spectrum_id": labels.spectrum_id, "object_id": labels.spectrum_id})
     frame["group"], frame["label_z"], frame["bal"] = np.arange(N) // 2, labels.z, labels.bal
     frame["label_class"] = np.where(labels.kind == 0, "quasar", "sky")
     frame["set"] = np.array(["train", "train", "select", "judge"], dtype=object)[np.arange(N) // 2 % 4]
@@ -96,3 +97,29 @@ def test_sweeps(run):
     assert all(one["train"] + one["test"]["n"] == usable.sum() and len(one["epochs"]) == 2 for one in results)
     # What is not varied is equal: the first batch of all variants of one size has the same spectra and weights.
     assert results[0]["parameters"] == results[1]["parameters"] == results[3]["parameters"]
+
+
+@pytest.mark.parametrize(("module", "settings", "stop"), [
+    (masked_lines, {"masked_lines": MASKED}, 7), (redshift_sweeps, {"sweeps": SWEEPS}, 23),
+])  # fmt: skip
+def test_a_stopped_experiment_goes_on_to_the_same_bytes(run, tmp_path, monkeypatch, module, settings, stop):
+    """Stopped in the middle of a later training: those that ended are not repeated, and that one goes on."""
+    root, _ = run
+    settings = {**settings, "seed": 1}
+    assert call(module, root, settings, tmp_path / "whole.json") == 0
+    steps, update = [], Training.update
+
+    def counted(self, inputs, targets):
+        steps.append(1)
+        update(self, inputs, targets)
+        if len(steps) == stop:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Training, "update", counted)
+    assert call(module, root, settings, tmp_path / "again.json") == 130 and len(steps) == stop
+    assert not (tmp_path / "again.json").exists()
+    assert call(module, root, settings, tmp_path / "again.json") == 0
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert (total := len(steps)) > stop
+    assert call(module, root, settings, tmp_path / "third.json") == 0  # the checkpoint is gone
+    assert len(steps) == 2 * total

@@ -33,14 +33,6 @@ def pack_sdss(plate: int, mjd: int, fiber: int) -> int:
     return packed
 
 
-def unpack_sdss(spectrum_id: int) -> tuple[int, int, int]:
-    """Return plate, MJD and fibre of a packed id. Raises PipelineError for other ids."""
-    if not 0 <= spectrum_id < 1 << (_FIBER_BITS + _MJD_BITS + _PLATE_BITS):
-        raise PipelineError("this spectrum_id was not packed from plate, MJD and fibre", value=spectrum_id)
-    plate, rest = divmod(int(spectrum_id), 1 << (_FIBER_BITS + _MJD_BITS))
-    return plate, *divmod(rest, 1 << _FIBER_BITS)
-
-
 def sdss_object(thing_id: int, plate: int, mjd: int, fiber: int) -> int:
     """Return the object_id of a spectrum of SDSS."""
     return _hashed(f"sdss thing {thing_id}" if thing_id > 0 else f"sdss {plate}-{mjd}-{fiber}")

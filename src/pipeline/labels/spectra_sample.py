@@ -18,7 +18,6 @@ COLUMNS = {
     "label_z": np.float64,
     "bal": np.int16,
     "fold": np.int16,
-    "weight": np.float32,
 }
 CATALOGUE_COLUMNS = (
     *("spectrum_id", "ra", "dec", "class_pipe", "z_pipe", "zwarn_pipe", "class_vi", "z_vi", "z_conf", "in_dr12q"),
@@ -87,7 +86,6 @@ def draw(
             "label_z": label_z,
             "bal": broad_absorption(catalogue, label_class),
             "fold": _folds(group, sets, label_class, sample.folds, seed),
-            "weight": 1.0,
         }
     ).astype(COLUMNS)
     counts = {

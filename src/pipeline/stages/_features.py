@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.datasets import read_tables
+from pipeline.data.lookup import rows_of
 from pipeline.data.manifests import read_manifest, shard_paths
 from pipeline.data.shards import read_result_shard
 from pipeline.errors import PipelineError
 from pipeline.learn.features import CATALOGUE_COLUMNS, assemble, encoder_of
-from pipeline.stages._sample import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def read_embeddings(paths: Iterable[Path], object_id: np.ndarray, where: object)
         hit = wanted[at] == shard["object_id"] if len(wanted) else np.zeros(len(at), dtype=bool)
         out[order[at[hit]]] = shard["embedding"][hit]
         seen[at[hit]] = True
-    places(wanted[seen], wanted, where)
+    rows_of(wanted[seen], wanted, where, "object")
     return out
 
 
@@ -79,7 +79,8 @@ def read_features(
     frame = None
     if needs_catalogue(features):
         frame = read_tables(catalogue, list(CATALOGUE_COLUMNS))
-        frame = frame.iloc[places(frame["object_id"].to_numpy(), object_id, "--catalogue")].reset_index(drop=True)
+        rows = rows_of(frame["object_id"].to_numpy(), object_id, "--catalogue", "object")
+        frame = frame.iloc[rows].reset_index(drop=True)
     vectors = {
         encoder: read_embeddings((path for one in manifests for _, path in shard_paths(one)), object_id, encoder)
         for encoder, manifests in embeddings.items()

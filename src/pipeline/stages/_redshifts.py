@@ -60,23 +60,3 @@ def by_estimator(manifests: list[Path], names: list[str]) -> dict[str, list[Path
     if missing := [name for name, paths in found.items() if not paths]:
         raise PipelineError("redshifts of an estimator are missing", where="--redshifts", value=", ".join(missing))
     return found
-
-
-def rows_of(ids: np.ndarray, wanted: np.ndarray, where: object) -> np.ndarray:
-    """Return the row of each wanted spectrum in ids (sorted).
-
-    Raises
-    ------
-    PipelineError
-        A spectrum is not there.
-    """
-    found = np.minimum(np.searchsorted(ids, wanted), max(len(ids) - 1, 0))
-    missing = wanted[ids[found] != wanted] if len(ids) else wanted
-    if len(missing):
-        raise PipelineError(
-            f"{len(missing)} of {len(wanted)} spectra are not in this dataset",
-            where=where,
-            value=f"spectrum {missing[0]}",
-            next="skysieve check RUN, then snakemake",
-        )
-    return found

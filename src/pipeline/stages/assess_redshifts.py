@@ -11,10 +11,11 @@ from astropy.table import Table
 
 from pipeline.assess.redshifts import CATALOGUE_COLUMNS, assess, judged_spectra, velocity_table
 from pipeline.data.atomic import write_text
+from pipeline.data.lookup import rows_of
 from pipeline.data.tables import read_parquet, write_ecsv
 from pipeline.settings.spectra.assess import AssessRedshifts
 from pipeline.stages._door import Job, door
-from pipeline.stages._redshifts import read_catalogue, read_combined, read_sample, rows_of
+from pipeline.stages._redshifts import read_catalogue, read_combined, read_sample
 
 
 def run(job: Job) -> None:
@@ -27,7 +28,7 @@ def run(job: Job) -> None:
         pd.concat(truths, ignore_index=True) if truths else None,
     )
     combined = read_combined(job.paths["combined"])
-    rows = rows_of(combined["spectrum_id"], judged.spectrum_id.to_numpy(), "--combined")
+    rows = rows_of(combined["spectrum_id"], judged.spectrum_id.to_numpy(), "--combined", "spectrum")
     columns = {name: values[rows] for name, values in combined.items()}
     found = {
         "simulated": job.settings["simulated"],

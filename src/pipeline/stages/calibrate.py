@@ -7,10 +7,11 @@ import json
 
 from pipeline.data.atomic import write_text
 from pipeline.data.datasets import read_results
+from pipeline.data.lookup import rows_of
 from pipeline.learn.calibration import calibrate
 from pipeline.settings.calibrate import Calibrate
 from pipeline.stages._door import Job, door
-from pipeline.stages._sample import held_out_rows, places, read_sample
+from pipeline.stages._sample import held_out_rows, read_sample
 
 
 def run(job: Job) -> None:
@@ -18,7 +19,7 @@ def run(job: Job) -> None:
     settings = Calibrate.parse(job.settings["calibrate"])
     rows = held_out_rows(read_sample(job.paths["sample"]), "calibrate")
     scores = read_results(job.paths["scores"], ["score"])
-    at = places(scores["object_id"], rows["object_id"].to_numpy(), "--scores")
+    at = rows_of(scores["object_id"], rows["object_id"].to_numpy(), "--scores", "object")
     result = calibrate(
         scores["object_id"][at],
         scores["score"][at],

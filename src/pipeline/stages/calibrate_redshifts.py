@@ -6,12 +6,13 @@ Inputs: candidates of all estimators, catalogue, sample. Output: redshift_calibr
 import json
 
 from pipeline.data.atomic import write_text
+from pipeline.data.lookup import rows_of
 from pipeline.learn.redshift_calibration import Labelled
 from pipeline.learn.redshift_combination import fit
 from pipeline.learn.redshift_estimates import read_estimates
 from pipeline.settings.spectra.calibrate import CalibrateRedshifts
 from pipeline.stages._door import Job, door
-from pipeline.stages._redshifts import COLUMNS, by_estimator, read_catalogue, read_sample, rows_of, spectra_of
+from pipeline.stages._redshifts import COLUMNS, by_estimator, read_catalogue, read_sample, spectra_of
 
 
 def run(job: Job) -> None:
@@ -21,11 +22,11 @@ def run(job: Job) -> None:
     sample = sample[sample["set"].isin(("select", "calibrate")) & (sample.label_class != "")].reset_index(drop=True)
     wanted = sample.spectrum_id.to_numpy()
     catalogue = read_catalogue(job.paths["catalogue"], COLUMNS)
-    catalogue = catalogue.iloc[rows_of(catalogue.spectrum_id.to_numpy(), wanted, "--catalogue")]
+    catalogue = catalogue.iloc[rows_of(catalogue.spectrum_id.to_numpy(), wanted, "--catalogue", "spectrum")]
     estimates = []
     for name, manifests in by_estimator(job.paths["redshifts"], job.values["names"].split(",")).items():
         found = read_estimates(name, manifests)
-        estimates.append(found.take(rows_of(found.spectrum_id, wanted, f"--redshifts: {name}")))
+        estimates.append(found.take(rows_of(found.spectrum_id, wanted, f"--redshifts: {name}", "spectrum")))
     labelled = Labelled(
         sample.label_class.to_numpy(dtype=object), sample.label_z.to_numpy(dtype=float), sample.fold.to_numpy()
     )

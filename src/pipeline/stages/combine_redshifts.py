@@ -7,13 +7,14 @@ import json
 
 import numpy as np
 
+from pipeline.data.lookup import rows_of
 from pipeline.data.manifests import shard_paths
 from pipeline.data.shards import read_result_shard, write_result_shard
 from pipeline.data.tables import read_parquet
 from pipeline.learn.redshift_combination import apply
 from pipeline.learn.redshift_estimates import from_results
 from pipeline.stages._door import Job, door
-from pipeline.stages._redshifts import COLUMNS, by_estimator, rows_of, spectra_of
+from pipeline.stages._redshifts import COLUMNS, by_estimator, spectra_of
 
 _SINGLE = ("z_err", "p_wrong")
 
@@ -33,7 +34,7 @@ def run(job: Job) -> None:
         for name, paths in results.items():
             found = from_results(name, read_result_shard(paths[shard]), paths[shard])
             found = found.take(np.argsort(found.spectrum_id, kind="stable"))
-            estimates.append(found.take(rows_of(found.spectrum_id, ids, paths[shard])))
+            estimates.append(found.take(rows_of(found.spectrum_id, ids, paths[shard], "spectrum")))
         columns = apply(content, estimates, spectra_of(table))
         for name in columns:
             if name.startswith(_SINGLE):

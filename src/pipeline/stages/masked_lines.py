@@ -15,6 +15,7 @@ from pipeline.settings.spectra.experiments import MaskedLines
 from pipeline.spectra.inputs import input_grid, make_input
 from pipeline.stages._door import Job, door
 from pipeline.stages._spectra import read_spectra, sample_rows
+from pipeline.stages._training import checkpoints_of, series_of
 
 
 def run(job: Job) -> None:
@@ -32,28 +33,31 @@ def run(job: Job) -> None:
 
     results = []
     job.rows_in = len(rows)
+    seconds = min(network.training.checkpoint_seconds for network in settings.networks.values())
+    checkpoints = checkpoints_of(job, seconds)
     found = masked_lines(
         settings,
         read,
         lambda kind: importlib.import_module(f"pipeline.learn.estimators.{kind}"),
+        series_of(job, checkpoints),
         device,
         int(job.settings["seed"]),
     )
-    for name, masked, result in found:
-        results.append({"name": name, "masked": masked, **result})
-        job.log.event(
-            "trained", name=name, masked=masked, rms=f"{result['network']['rms']:.0f}", skill=f"{result['skill']:.3f}"
-        )
+    for result in found:
+        results.append(result)
+        rms, skill = f"{result['network']['rms']:.0f}", f"{result['skill']:.3f}"
+        job.log.event("trained", name=result["name"], masked=result["masked"], rms=rms, skill=skill)
     lines = [line.plain() for line in settings.lines]
     content = {"z": settings.z, "lines": lines, "half_width": settings.half_width, "results": results}
     write_text(job.out["out"], json.dumps(content, indent=1, sort_keys=True) + "\n")
+    checkpoints.clear()
     job.rows_out = len(results)
 
 
 def main(argv=None) -> int:
     """Run the stage."""
     return door(
-        "masked_lines", run, argv, inputs=("shards+", "sample"), outputs=("out",), network=True
+        "masked_lines", run, argv, inputs=("shards+", "sample"), outputs=("out",), network=True, resumes=True
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.settings.spectra.experiments import Sweeps
 from pipeline.spectra.inputs import make_input
 from pipeline.stages._door import Job, door
 from pipeline.stages._spectra import read_spectra, sample_rows
+from pipeline.stages._training import checkpoints_of, series_of
 
 
 def run(job: Job) -> None:
@@ -26,18 +27,22 @@ def run(job: Job) -> None:
     prepared = settings.network.input
     spectra, usable = read_spectra(job.paths["shards"], rows, lambda *block: make_input(*block, prepared))
     groups = rows["group"].to_numpy(np.int64)[usable]
-    results = []
-    for result in sweep(settings, spectra, groups, fnet, device, int(job.settings["seed"])):
+    results, checkpoints = [], checkpoints_of(job, settings.network.training.checkpoint_seconds)
+    series = series_of(job, checkpoints)
+    for result in sweep(settings, spectra, groups, fnet, series, device, int(job.settings["seed"])):
         results.append(result)
         right = f"{result['test']['within']['6000']:.4f}"
         job.log.event("trained", varied=result["varied"], value=result["value"], accuracy_6000=right)
     write_text(job.out["out"], json.dumps({"results": results}, indent=1, sort_keys=True) + "\n")
+    checkpoints.clear()
     job.rows_in, job.rows_out = len(rows), len(results)
 
 
 def main(argv=None) -> int:
     """Run the stage."""
-    return door("redshift_sweeps", run, argv, inputs=("shards+", "sample"), outputs=("out",), network=True)
+    return door(
+        "redshift_sweeps", run, argv, inputs=("shards+", "sample"), outputs=("out",), network=True, resumes=True
+    )
 
 
 if __name__ == "__main__":

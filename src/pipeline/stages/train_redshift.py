@@ -8,9 +8,8 @@ import importlib
 
 from pipeline.data import random
 from pipeline.data.atomic import atomic, write_text
-from pipeline.data.manifests import sha256
 from pipeline.errors import Stopped
-from pipeline.learn.checkpoints import Checkpoints, save_weights
+from pipeline.learn.checkpoints import save_weights
 from pipeline.learn.curves import history_text
 from pipeline.learn.device import generator, set_up
 from pipeline.learn.redshift.folds import WHOLE, Validation
@@ -20,7 +19,7 @@ from pipeline.settings.spectra.estimators import Trained
 from pipeline.spectra.inputs import make_input
 from pipeline.stages._door import Job, door
 from pipeline.stages._spectra import read_spectra, sample_rows
-from pipeline.stages._training import ranks_of
+from pipeline.stages._training import checkpoints_of, ranks_of
 
 
 def run(job: Job) -> None:
@@ -50,14 +49,7 @@ def run(job: Job) -> None:
         return Training(network, task, plan, device, seed, stage, ranks)
 
     work = Validation(start, Spectra(spectra.inputs, labels), held_out, rows["fold"].to_numpy(), plan.folds)
-    identity = {
-        "settings": job.settings,
-        "code": job.fingerprint,
-        "inputs": [sha256(path) for path in (*job.paths["shards"], job.paths["sample"])],
-    }
-    checkpoints = Checkpoints(
-        job.work / "checkpoints" / job.key, identity, plan.checkpoint_seconds, writes=ranks.rank == 0
-    )
+    checkpoints = checkpoints_of(job, plan.checkpoint_seconds, ranks)
     saved = checkpoints.load()
     if saved is not None:
         work.restore(saved)

@@ -8,6 +8,7 @@ from pipeline.errors import PipelineError
 from pipeline.learn.estimators import fnet, rnet
 from pipeline.learn.redshift import experiments
 from pipeline.learn.redshift.labels import Labels
+from pipeline.learn.redshift.series import Series
 from pipeline.learn.redshift.training import Spectra
 from pipeline.settings.spectra.experiments import MaskedLines, Sweeps
 
@@ -44,8 +45,9 @@ def made(n=500, rest=(1215.67, 1549.06), seed=0, noise=0.05):
 
 def masked(data, **changes):
     settings = MaskedLines.parse({**MASKED, **changes})
-    found = experiments.masked_lines(settings, lambda network: (*data, WAVELENGTH), lambda kind: rnet, CPU, 1)
-    return {(name, removed): result for name, removed, result in found}
+    read = lambda network: (*data, WAVELENGTH)  # noqa: E731
+    found = experiments.masked_lines(settings, read, lambda kind: rnet, Series(), CPU, 1)
+    return {(result["name"], result["masked"]): result for result in found}
 
 
 def test_what_the_lines_cover():
@@ -124,7 +126,7 @@ def test_curves_of_a_sweep():
     short = {**FNET, "training": {**TRAINING, "epochs": 3, "batch": 32, "group": 32}}
     content = {"network": short, "spectra": 150, "test": 0.1, "optimisers": ["adam", "sgd"], "kernels": [],
                "blocks": [2], "weight_decays": []}  # fmt: skip
-    found = list(experiments.sweep(Sweeps.parse(content), data, groups, fnet, CPU, 1))
+    found = list(experiments.sweep(Sweeps.parse(content), data, groups, fnet, Series(), CPU, 1))
     varied = [(one["varied"], one["value"]) for one in found]
     assert varied == [("optimiser", "adam"), ("optimiser", "sgd"), ("blocks", 2)]
     for one in found:
@@ -135,3 +137,18 @@ def test_curves_of_a_sweep():
     assert found[0]["parameters"] == found[1]["parameters"] > found[2]["parameters"]
     assert found[0]["epochs"][-1]["loss"] < found[0]["epochs"][0]["loss"]
     assert found[0]["epochs"] != found[1]["epochs"]
+
+
+def test_what_several_sweeps_name_is_trained_once(monkeypatch):
+    data, groups = made(160)
+    short = {**FNET, "training": {**TRAINING, "epochs": 1, "batch": 32, "group": 32, "weight_decay": 1e-4}}
+    content = {"network": short, "spectra": 150, "test": 0.1, "optimisers": ["adam"],
+               "kernels": [[10, 8, 5], [6, 4, 5]], "blocks": [6], "weight_decays": [1e-4]}  # fmt: skip
+    trained, fit = [], experiments._fit
+    monkeypatch.setattr(experiments, "_fit", lambda *rest: trained.append(1) or fit(*rest))
+    found = list(experiments.sweep(Sweeps.parse(content), data, groups, fnet, Series(), CPU, 1))
+    assert len(trained) == 2 and len(found) == 5
+    same = [{**one, "varied": "", "value": 0} for one in found]
+    assert same[0] == same[1] == same[3] == same[4] != same[2]
+    values = ["adam", [10, 8, 5], [6, 4, 5], 6, 1e-4]
+    assert [one["value"] for one in found] == values

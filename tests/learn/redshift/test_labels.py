@@ -21,7 +21,7 @@ def quasars(z, others=0):
 def test_rows_of_the_sample_become_labels():
     frame = pd.DataFrame(
         {"spectrum_id": [5, 6, 7], "label_class": ["quasar", "sky", "quasar"], "label_z": [1.5, np.nan, np.nan],
-         "bal": [1, -1, 0], "weight": [1.0, 2.0, 1.0]}
+         "bal": [1, -1, 0]}
     )  # fmt: skip
     labels = labels_of(frame)
     assert labels.kind.tolist() == [0, 3, 0] and labels.quasar.tolist() == [True, False, False]

@@ -4,6 +4,7 @@ Nothing is chosen on the part that judges: the last epoch counts.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from pipeline.data import random
 from pipeline.errors import PipelineError
 from pipeline.learn.device import generator
 from pipeline.learn.redshift.labels import SPEED_OF_LIGHT, accuracy, velocity
-from pipeline.learn.redshift.training import Spectra, Training, outputs, train
+from pipeline.learn.redshift.series import Series
+from pipeline.learn.redshift.training import Spectra, Training, outputs
 from pipeline.settings.spectra.estimators import FNet, RNet
 from pipeline.settings.spectra.experiments import MaskedLines, Sweeps
 
@@ -69,13 +71,15 @@ def judged(z: np.ndarray, true: np.ndarray) -> dict:
     }
 
 
-def _fit(settings: FNet | RNet, module, spectra: Spectra, test: Spectra | None, device, seed: int, stage: str):
+def _fit(
+    settings: FNet | RNet, module, spectra: Spectra, test: Spectra | None, series: Series, device, seed: int, stage: str
+) -> Training:
     """Train on spectra, judging each epoch on `test` if there is one; return the training at its last epoch."""
     task = module.begin(settings, spectra.labels)
     draw = generator(random.stream(seed, stage))
     network = module.network(settings.size.plain(), spectra.inputs.shape[1], task, draw)
     training = Training(network, task, settings.training, device, seed, stage)
-    train(training, spectra, test, batch=settings.scoring.batch)
+    series.train(training, spectra, test, settings.scoring.batch)
     return training
 
 
@@ -88,10 +92,11 @@ def masked_lines(
     settings: MaskedLines,
     read: Callable[[FNet | RNet], tuple[Spectra, np.ndarray, np.ndarray]],
     module_of: Callable[[str], object],
+    series: Series,
     device: torch.device,
     seed: int,
-) -> Iterator[tuple[str, bool, dict]]:
-    """Yield (network, whether lines were removed, result) for each network with its lines and without.
+) -> Iterator[dict]:
+    """Yield a result for each network with its lines (`masked` false) and without.
 
     A result holds the judged errors of the network and of the constant, the median redshift of the training part, and
     the judged redshifts themselves (`judged`); `skill` is one less the ratio of their mean squared errors.
@@ -102,41 +107,50 @@ def masked_lines(
         read(settings of a network) returns spectra, their groups (N,) and the wavelengths (P,) of the inputs' pixels.
     module_of : callable
         Returns the estimator's module for a kind.
+    series : Series
+        Takes the trainings up where they stand.
     """
-    for name, network in settings.networks.items():
-        spectra, groups, wavelength = read(network)
-        z = spectra.labels.z
-        chosen = np.flatnonzero(spectra.labels.quasar & (z >= settings.z[0]) & (z <= settings.z[1]))
-        if len(chosen) < settings.least:
-            raise PipelineError(
-                "too few quasars for the masked lines",
-                where="masked_lines.z",
-                value=f"{len(chosen)} from z = {settings.z[0]} to {settings.z[1]}",
-                allowed=f"at least {settings.least}",
-            )
-        spectra = spectra[chosen]
-        judges = deal(spectra.labels.spectrum_id, groups[chosen], settings.test, seed, "masked_lines")
-        lines = covered(wavelength, settings)
-        for masked in (False, True):
-            inputs = without(spectra.inputs, lines if masked else np.zeros_like(lines))
-            data = Spectra(inputs, spectra.labels)
-            stage = f"masked_lines/{name}/{'without' if masked else 'with'}"
-            one, test = data[np.flatnonzero(~judges)], data[np.flatnonzero(judges)]
-            training = _fit(network, module_of(network.kind), one, None, device, seed, stage)
-            redshifts = _redshifts(training, test, network.scoring.batch)
-            found = judged(redshifts, test.labels.z)
-            median = float(np.median(one.labels.z))
-            constant = judged(np.full(len(test), median), test.labels.z)
-            yield name, masked, {
-                "train": len(one),
-                "pixels": inputs.shape[1],
-                "pixels_removed": int(lines.sum()) if masked else 0,
-                "loss": [row["loss"] for row in training.history],
-                "network": found,
-                "judged": {"z": redshifts.tolist(), "z_label": test.labels.z.tolist()},
-                "constant": {"z": median, **constant},
-                "skill": 1 - (found["rms"] / constant["rms"]) ** 2 if constant["rms"] else float("nan"),
-            }
+
+    def parts() -> Iterator[Callable[[], dict]]:
+        for name, network in settings.networks.items():
+            spectra, groups, wavelength = read(network)
+            z = spectra.labels.z
+            chosen = np.flatnonzero(spectra.labels.quasar & (z >= settings.z[0]) & (z <= settings.z[1]))
+            if len(chosen) < settings.least:
+                raise PipelineError(
+                    "too few quasars for the masked lines",
+                    where="masked_lines.z",
+                    value=f"{len(chosen)} from z = {settings.z[0]} to {settings.z[1]}",
+                    allowed=f"at least {settings.least}",
+                )
+            judges = deal(spectra.labels.spectrum_id[chosen], groups[chosen], settings.test, seed, "masked_lines")
+            for masked in (False, True):
+                yield partial(one, name, network, spectra[chosen], judges, covered(wavelength, settings), masked)
+
+    def one(name: str, network: FNet | RNet, spectra: Spectra, judges: np.ndarray, lines: np.ndarray, masked: bool):
+        inputs = without(spectra.inputs, lines if masked else np.zeros_like(lines))
+        data = Spectra(inputs, spectra.labels)
+        stage = f"masked_lines/{name}/{'without' if masked else 'with'}"
+        taught, test = data[np.flatnonzero(~judges)], data[np.flatnonzero(judges)]
+        training = _fit(network, module_of(network.kind), taught, None, series, device, seed, stage)
+        redshifts = _redshifts(training, test, network.scoring.batch)
+        found = judged(redshifts, test.labels.z)
+        median = float(np.median(taught.labels.z))
+        constant = judged(np.full(len(test), median), test.labels.z)
+        return {
+            "name": name,
+            "masked": masked,
+            "train": len(taught),
+            "pixels": inputs.shape[1],
+            "pixels_removed": int(lines.sum()) if masked else 0,
+            "loss": [row["loss"] for row in training.history],
+            "network": found,
+            "judged": {"z": redshifts.tolist(), "z_label": test.labels.z.tolist()},
+            "constant": {"z": median, **constant},
+            "skill": 1 - (found["rms"] / constant["rms"]) ** 2 if constant["rms"] else float("nan"),
+        }
+
+    yield from series.results(parts())
 
 
 def variants(settings: Sweeps) -> Iterator[tuple[str, object, FNet]]:
@@ -159,9 +173,11 @@ def variants(settings: Sweeps) -> Iterator[tuple[str, object, FNet]]:
 
 
 def sweep(
-    settings: Sweeps, spectra: Spectra, groups: np.ndarray, module, device: torch.device, seed: int
+    settings: Sweeps, spectra: Spectra, groups: np.ndarray, module, series: Series, device: torch.device, seed: int
 ) -> Iterator[dict]:
     """Yield a result for each variant: its curve, one row an epoch as in Fig. 3, and its errors after the last one.
+
+    What `settings.network` itself has is trained once, however many sweeps name it.
 
     Raises
     ------
@@ -174,17 +190,22 @@ def sweep(
     if len(chosen) < 2 * settings.network.training.group:
         raise PipelineError("too few quasars for the sweeps", where="redshift_sweeps", value=len(chosen))
     spectra, judges = spectra[chosen], deal(ids[chosen], groups[chosen], settings.test, seed, "redshift_sweeps")
-    one, test = spectra[np.flatnonzero(~judges)], spectra[np.flatnonzero(judges)]
-    for varied, value, network in variants(settings):
+    taught, test = spectra[np.flatnonzero(~judges)], spectra[np.flatnonzero(judges)]
+    wanted = list(variants(settings))
+
+    def one(varied: str, value: object, network: FNet) -> dict:
+        for (_, _, other), result in zip(wanted, series.finished, strict=False):
+            if other == network:
+                return {**result, "varied": varied, "value": value}
         # The same first weights and order for all: what differs is what is varied.
-        training = _fit(network, module, one, test, device, seed, "redshift_sweeps")
+        training = _fit(network, module, taught, test, series, device, seed, "redshift_sweeps")
         found = judged(_redshifts(training, test, network.scoring.batch), test.labels.z)
-        yield {
+        return {
             "varied": varied,
             "value": value,
             "parameters": sum(parameter.numel() for parameter in training.network.parameters()),
             "convolutions": len(network.size.channels) * len(network.size.kernels),
-            "train": len(one),
+            "train": len(taught),
             "epochs": [
                 {
                     "epoch": row["epoch"],
@@ -196,3 +217,5 @@ def sweep(
             ],
             "test": found,
         }
+
+    yield from series.results(partial(one, *variant) for variant in wanted)

@@ -26,6 +26,7 @@ class Labels:
     bal : (N,) int64
         1 with broad absorption, -1 without, 0 unknown.
     weight : (N,) float64
+        Of each spectrum in a training.
     """
 
     spectrum_id: np.ndarray
@@ -68,7 +69,7 @@ def labels_of(sample) -> Labels:
         np.array([place[name] for name in sample["label_class"]], dtype=np.int64),
         sample["label_z"].to_numpy(np.float64),
         sample["bal"].to_numpy(np.int64),
-        sample["weight"].to_numpy(np.float64),
+        np.ones(len(sample)),
     )
 
 
