@@ -60,6 +60,7 @@ benchmarks: setup-test
 	$(BIN)/python benchmarks/road.py
 	$(BIN)/python benchmarks/compression.py
 	$(BIN)/python benchmarks/graph.py
+	$(BIN)/python benchmarks/redshift.py
 
 schema: setup
 	$(BIN)/skysieve schema --write

@@ -86,6 +86,20 @@ def test_the_mark_stands_on_the_gallery_of_a_simulated_run_only(results, root, t
     assert yellow[0] > 500 and yellow[1] == 0
 
 
+def test_a_run_of_one_half_has_the_pictures_of_that_half(results, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(pictures, "_rule_graph", lambda settings: DOT)
+    redshifts = tmp_path / "results/spectra/release/redshifts"
+    table = pictures.read_parquet(results / "release/lenses/lens_candidates.parquet")
+    write_parquet(table, redshifts / "quasar_redshifts.parquet")
+    (redshifts / "figures").mkdir()
+    Figure(figsize=(4, 3), facecolor="green").savefig(redshifts / "figures" / "accuracy.png")
+    paths = pictures.write_pictures(tmp_path / "results/spectra", tmp_path / "out")
+    assert [path.name for path in paths] == ["graph.png", "redshifts.png"]
+    with Image.open(paths[1]) as image:
+        assert image.convert("RGB").getpixel((image.width // 2, image.height // 2)) == (0, 128, 0)
+
+
 def test_a_run_without_a_release_is_refused(tmp_path):
     with pytest.raises(PipelineError, match="no release"):
         pictures.write_pictures(tmp_path, tmp_path / "out")

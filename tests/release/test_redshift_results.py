@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from evaluated_spectra import answers, made_up
 from released_redshifts import Made
 
+from pipeline.assess.real_spectra import evaluate, read_index
+from pipeline.assess.velocity import Resampling
 from pipeline.errors import PipelineError
 from pipeline.release.redshift_results import LIMITS, page, write_redshift_page
 
@@ -17,12 +20,8 @@ def files(tmp_path_factory):
     for stem, name in names.items():
         path = made.paths[name]
         found[stem] = json.loads((path[0] if isinstance(path, list) else path).read_text())
-    one = found["redshifts"]["estimators"]["combined"]
-    real = {
-        "spectra": {"quasar": {"spectra": 90, "objects": 70}, "sky": {"spectra": 13, "objects": 13}},
-        "estimators": {"combined": {**one, "inspected_or_dr16q": one["quasars"]}},
-    }
-    real["estimators"]["combined"]["quasars"] = {**one["quasars"], "unflagged_failures": 2}
+    index = read_index(made_up(), "here")
+    real = evaluate(index, answers(index), Resampling(200, 0.95, 1), "b")
     found["redshifts_real"] = {"b": {"evaluations": 3, "redshifts": real, "fine_tuned": None}}
     return found
 
@@ -49,10 +48,19 @@ def test_every_share_of_the_assessment_is_shown_with_its_interval(files):
     assert text.count("\n| ") > 30 and "SIMULATED" in text
 
 
-def test_real_spectra_come_with_the_number_of_evaluations(files):
+def test_real_spectra_come_with_the_number_of_evaluations_and_all_that_went_wrong(files):
     text = page(_content(files))
     assert "Real spectra: half b, read by the command alone" in text and "Evaluated 3 time(s)." in text
-    assert "90 quasar (70 objects)" in text
+    real = files["redshifts_real"]["b"]["redshifts"]
+    quasars, found = real["spectra"]["quasar"], real["estimators"]["combined"]
+    assert f"{quasars['spectra']} quasar ({quasars['objects']} objects)" in text and real["filter"]["quasars"] in text
+    assert "z from 1.2 to 2.1, too few to claim anything" in text
+    assert f"{found['pairs']['agree']} agree within 6,000 km/s" in text
+    wrong = [*found["failures"], *found["others_listed"]]
+    assert len(wrong) > 5 and found["others_listed"]
+    for one in wrong:
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {one['file'].rsplit('/', 1)[-1]} |")]
+        assert f"| {one['z']:.4f} |" in line and ("| yes |" in line) == one["flagged"]
     without = page(_content({name: found for name, found in files.items() if name == "redshifts"}))
     assert "Real spectra" not in without and "Masked lines" not in without
 

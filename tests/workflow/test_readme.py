@@ -84,5 +84,5 @@ def test_the_page_of_results_and_the_pictures_are_those_of_the_run(typed):
     assert "Is the simulated survey honest?" in text and "| simulate_survey |" in text
     with fits.open(project.results / "release" / "lenses" / "lens_candidates.fits") as hdus:
         assert hdus[1].header["SETTINGS"] in text
-    pictures = [project.folder / "pictures" / f"{name}.png" for name in ("graph", "gallery", "report")]
+    pictures = [project.folder / "pictures" / f"{name}.png" for name in ("graph", "gallery", "report", "redshifts")]
     assert sum(path.stat().st_size for path in pictures) <= 2_000_000

@@ -1,4 +1,4 @@
-"""The pictures of the README, drawn from a finished run: the graph of its rules, found lenses, report figures."""
+"""The pictures of the README, drawn from a finished run: its rules, found lenses, figures of the reports."""
 
 import re
 import subprocess
@@ -36,6 +36,14 @@ MONTAGE = (
     "distributions",
     "survey",
 )
+REDSHIFT_MONTAGE = (
+    "against_reference",
+    "velocity_curve",
+    "line_confusions",
+    "accuracy",
+    "failure_probability",
+    "pulls",
+)
 MONTAGE_WIDTH, MONTAGE_COLUMNS, MARGIN = 1800, 3, 18  # pixels, figures beside each other, pixels
 
 
@@ -47,7 +55,7 @@ def write_pictures(results: Path, out: Path) -> list[Path]:
     results : Path
         results/<run>; the working directory is that of the Snakefile.
     out : Path
-        Folder for graph.png, gallery.png and report.png.
+        Folder for graph.png; gallery.png and report.png of released lenses; redshifts.png of released redshifts.
 
     Returns
     -------
@@ -58,14 +66,30 @@ def write_pictures(results: Path, out: Path) -> list[Path]:
     PipelineError
         The run has no release, or Snakemake cannot tell its rules.
     """
-    lenses = results / "release" / "lenses"
-    if not (lenses / "lens_candidates.parquet").is_file():
+    lenses, redshifts = results / "release" / "lenses", results / "release" / "redshifts"
+    found = (lenses / "lens_candidates.parquet").is_file(), (redshifts / "quasar_redshifts.parquet").is_file()
+    if not any(found):
         raise PipelineError(
-            "this run has no release to draw", where=lenses, next="snakemake --cores all, or another run"
+            "this run has no release to draw", where=lenses.parent, next="snakemake --cores all, or another run"
         )
     rules, edges = rule_graph.parse_dot(_rule_graph(results / "settings.yaml"))
     chapters = chapters_of(Path("workflow/rules"), Path("Snakefile").read_text(encoding="utf-8"))
-    title = f"From raw files to a released catalogue: {len(rules)} rules"
+    title = f"From raw files to released catalogues: {len(rules)} rules"
+    paths = [out / "graph.png"]
+    with style.look(), atomic(paths[0]) as temporary:
+        rule_graph.draw(rules, edges, chapters, title).savefig(temporary, format="png", dpi=style.DPI)
+    if found[0]:
+        paths.append(_draw_gallery(results, lenses, out / "gallery.png"))
+        paths.append(_write_montage(lenses, MONTAGE, out / "report.png"))
+    if found[1]:
+        paths.append(_write_montage(redshifts, REDSHIFT_MONTAGE, out / "redshifts.png"))
+    for path in paths:
+        with Image.open(path) as image, atomic(path) as temporary:
+            image.convert("RGB").quantize(COLOURS).save(temporary, format="PNG", optimize=True)
+    return paths
+
+
+def _draw_gallery(results: Path, lenses: Path, path: Path) -> Path:
     table = read_parquet(lenses / "lens_candidates.parquet")
     marks = style.Marks(
         run=results.name,
@@ -73,17 +97,17 @@ def write_pictures(results: Path, out: Path) -> list[Path]:
         share="grade, mean score of the graders, known from a list or new; 20 arcsec a side",
         label="",
     )
-    paths = [out / f"{name}.png" for name in ("graph", "gallery", "report")]
     with style.look():
-        with atomic(paths[0]) as temporary:
-            rule_graph.draw(rules, edges, chapters, title).savefig(temporary, format="png", dpi=style.DPI)
-        style.save(_gallery(results, table), marks, paths[1])
-    figures = [lenses / "figures" / f"{name}.png" for name in MONTAGE]
-    sheet = montage([Image.open(path) for path in figures if path.is_file()])
-    for path, image in zip(paths, (Image.open(paths[0]), Image.open(paths[1]), sheet), strict=True):
-        with atomic(path) as temporary:
-            image.convert("RGB").quantize(COLOURS).save(temporary, format="PNG", optimize=True)
-    return paths
+        style.save(_gallery(results, table), marks, path)
+    return path
+
+
+def _write_montage(release: Path, names: Sequence[str], path: Path) -> Path:
+    figures = [release / "figures" / f"{name}.png" for name in names]
+    sheet = montage([Image.open(figure) for figure in figures if figure.is_file()])
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG")
+    return path
 
 
 def _rule_graph(settings: Path) -> str:

@@ -210,17 +210,55 @@ def _real(half: str, found: Mapping) -> list[str]:
         if report is None:
             continue
         counts = [f"{one['spectra']} {kind} ({one['objects']} objects)" for kind, one in report["spectra"].items()]
-        lines += [f"{words}: {', '.join(counts)}.", ""]
+        lines += [f"### {words}", "", f"{', '.join(counts)}; {report['filter']['quasars']}.", ""]
+        names = in_order(report["estimators"])
         rows = []
-        for name in in_order(report["estimators"]):
+        for name in names:
             one = report["estimators"][name]
             sure, sky = one["quasars"]["unflagged"], one["others_unflagged"]["sky"]
-            independent = one["inspected_or_dr16q"]
             rows.append(
                 [title(name), *_within(one["quasars"]), _cell(one["quasars"]["flagged"])]
                 + [f"{sure['spectra']}: {_cell(sure['within']['6000'])}", one["quasars"]["unflagged_failures"]]
-                + [f"{sky['count']} of {sky['of']}", _cell(independent["within"]["6000"])]
+                + [f"{sky['count']} of {sky['of']}: {_cell(sky)}"]
             )
         head = ("estimator", *_WITHIN, "flagged", "not flagged, within 6,000 km/s", "wrong without a flag")
-        lines += [*table((*head, "skies without a flag", "inspected or DR16Q"), rows), ""]
+        lines += [*table((*head, "skies without a flag"), rows), ""]
+        lines += _real_parts(report["estimators"], names) + _real_spectra(report["estimators"][names[0]])
     return lines
+
+
+def _real_parts(estimators: Mapping, names: list[str]) -> list[str]:
+    """Return the accuracy by the kind of reference, survey and redshift."""
+    rows = []
+    for key, words in (
+        ("inspected_or_dr16q", "inspected or in DR16Q"),
+        ("other_references", "other references, less independent"),
+        ("as_listed", "all that `pipe_class` calls QSO"),
+    ):
+        rows.append((words, [estimators[name][key] for name in names]))
+    first = estimators[names[0]]
+    for survey in first["by_survey"]:
+        rows.append((survey, [estimators[name]["by_survey"][survey] for name in names]))
+    for number, one in enumerate(first["by_redshift"]):
+        words = f"{one['lower']:g} to {one['upper']:g}" + (", too few to claim anything" * one["nothing_claimed"])
+        rows.append((f"z from {words}", [estimators[name]["by_redshift"][number] for name in names]))
+    cells = [[words, found[0]["spectra"], *(_cell(one["within"]["6000"]) for one in found)] for words, found in rows]
+    return ["Within 6,000 km/s:", "", *table(("", "quasars", *map(title, names)), cells), ""]
+
+
+def _real_spectra(one: Mapping) -> list[str]:
+    """Return the pairs of spectra of one object, and each spectrum that went wrong."""
+    lines = []
+    for words, found in (("", one["pairs"]), (" in two surveys", one["pairs"]["across_surveys"])):
+        lines.append(
+            f"- {found['pairs']} pairs of spectra of one quasar{words}: {found['agree']} agree within 6,000 km/s, "
+            f"{found['differ_with_a_flag']} differ with a flag, {found['differ_without']} without."
+        )
+    rows = [
+        [bad["file"].rsplit("/", 1)[-1], bad["kind"], _number(bad["best_z"], 4), _number(bad["z"], 4)]
+        + [_number(bad["z_second"], 4), _number(bad["sn_median"], 1), _number(bad["p_wrong"], 2)]
+        + ["yes" if bad["flagged"] else "no", bad["reference"]]
+        for bad in (*one["failures"], *one["others_listed"])
+    ]
+    head = ("wrong or no quasar", "class", "reference z", "z", "second", "S/N", "P wrong", "flagged", "reference")
+    return [*lines, "", *table(head, rows), ""] if rows else [*lines, ""]
