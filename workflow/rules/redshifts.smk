@@ -200,7 +200,7 @@ if Q.masked_lines:
         shell:
             "python -m pipeline.stages.masked_lines --shards {input.shards:q} --sample {input.sample:q} --out {output:q}"
             " --settings {params.settings:q} --also {params.modules} --work {params.work} --log {log:q}"
-            " --device {resources.device}"
+            " --device {resources.device} --time-limit {resources.runtime}"
 
 
 if Q.sweeps:
@@ -225,3 +225,4 @@ if Q.sweeps:
         shell:
             "python -m pipeline.stages.redshift_sweeps --shards {input.shards:q} --sample {input.sample:q} --out {output:q}"
             " --settings {params.settings:q} --work {params.work} --log {log:q} --device {resources.device}"
+            " --time-limit {resources.runtime}"
