@@ -10,9 +10,11 @@ from pipeline.graph import Row, into_batches
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.survey import Cutouts, Legacy, PanStarrs, Stein
 from pipeline.surveys.bricks import bricks_table
+from pipeline.surveys.columns import BANDS
 from pipeline.surveys.cutouts import matching_files, read_table
+from pipeline.surveys.fetched import not_as_fetched
 from pipeline.surveys.legacy import survey_root
-from pipeline.surveys.releases import SWEEP_VERSIONS, coadd_path
+from pipeline.surveys.releases import SWEEP_VERSIONS, bricks_table_paths, coadd_path, photo_z_path
 from pipeline.surveys.stein import image_shape
 
 # A job gets its rows as one argument of a command line, which Linux limits to 128 KiB for all shards of the batch.
@@ -63,12 +65,14 @@ def shard_rows(
     rows : list of Row
         The content of shards.tsv.
     notes : list of str
-        What the user should know: files that the table names and that are not there, regions without sweeps.
+        What the user should know: files that the table names and that are not there, regions without sweeps,
+        fetched files that are not whole.
 
     Raises
     ------
     PipelineError
-        Nothing is found, what is listed has gone, a file cannot be read, a batch is too long for a command line.
+        Nothing is found, what is listed has gone, a file cannot be read, a batch is too long for a command line, the
+        table of bricks is not what was fetched.
     """
     root = survey_root(survey.root)
     groups, notes = {"legacy": _legacy, "cutouts": _cutouts, "panstarrs": _cutouts, "stein": _stein}[survey.kind](
@@ -119,13 +123,16 @@ def _check_lengths(rows: list[Row]) -> None:
 
 def _legacy(root: Path, survey: Legacy) -> tuple[list[Group], list[str]]:
     """Return the bricks of each sweep on disk, those that have coadds, in the order of their names."""
-    groups, notes = [], []
+    spoilt, notes = not_as_fetched(root)
+    groups = []
     for region in survey.regions:
         folder = root / region / "sweep" / SWEEP_VERSIONS[survey.data_release]
-        sweeps = sorted(folder.glob("sweep-*.fits"))
+        names = sorted(path.relative_to(root).as_posix() for path in folder.glob("sweep-*.fits"))
+        sweeps = [root / name for name in names if not {name, photo_z_path(name)} & spoilt.keys()]
         if not sweeps:
             notes.append(f"no sweeps in {folder}")
             continue
+        _check_bricks_table(root, region, survey.data_release, spoilt)
         table = bricks_table(root, region, survey.data_release)
         if table is None:
             raise PipelineError("the survey has no table of bricks", where=root, allowed="survey-bricks.fits.gz")
@@ -134,6 +141,7 @@ def _legacy(root: Path, survey: Legacy) -> tuple[list[Group], list[str]]:
                 brick
                 for brick in bricks_of_sweep(sweep.stem, table)
                 if (root / coadd_path(region, brick, "image", "g")).parent.is_dir()
+                and not {coadd_path(region, brick, "image", band) for band in BANDS} & spoilt.keys()
             ]
             if not bricks:
                 notes.append(f"no coadds for {sweep}")
@@ -141,6 +149,17 @@ def _legacy(root: Path, survey: Legacy) -> tuple[list[Group], list[str]]:
             prefix = f"sweep={sweep.relative_to(root).as_posix()};bricks="
             groups.append(Group(name, region, prefix, bricks, survey.bricks_per_shard))
     return groups, notes
+
+
+def _check_bricks_table(root: Path, region: str, data_release: str, spoilt: dict[str, str]) -> None:
+    used = next((name for name in bricks_table_paths(region, data_release) if (root / name).exists()), None)
+    if used in spoilt:
+        raise PipelineError(
+            "the table of bricks is not what was fetched",
+            where=root / used,
+            value=spoilt[used],
+            next="move it away and fetch it again",
+        )
 
 
 def bricks_of_sweep(name: str, table: dict[str, np.ndarray]) -> list[str]:
@@ -186,18 +205,21 @@ def _cutouts(root: Path, survey: Cutouts | PanStarrs) -> tuple[list[Group], list
     odd = [name for name in names if set(name) & set(",;=*?[ \t")]
     if odd:
         raise PipelineError("a file name has characters of the list's syntax", where=root, value=odd[0])
-    absent = [name for name in names if not (root / name).is_file()]
-    some = ", ".join(absent[:5])
-    notes = [f"left out {len(absent)} file(s) that the table names and that are not there: {some}"] if absent else []
-    names = [name for name in names if name not in absent]
+    spoilt, notes = not_as_fetched(root, names)
+    absent = {name for name in names if not (root / name).is_file()}
+    some = ", ".join(sorted(absent)[:5])
+    notes += [f"left out {len(absent)} file(s) that the table names and that are not there: {some}"] if absent else []
+    names = [name for name in names if name not in absent and name not in spoilt]
     return [Group(survey.kind, region, "files=", names, survey.images_per_shard)], notes
 
 
 def _stein(root: Path, survey: Stein) -> tuple[list[Group], list[str]]:
     """Return stretches of rows of each file."""
+    names = matching_files(root, survey.files)
+    spoilt, notes = not_as_fetched(root, names)
     groups = []
-    for number, name in enumerate(matching_files(root, survey.files)):
+    for number, name in enumerate(name for name in names if name not in spoilt):
         rows, step = image_shape(root / name)[0], survey.images_per_shard
         stretches = [f"{start}:{min(start + step, rows)}" for start in range(0, rows, step)]
         groups.append(Group(f"stein-{number:03d}", survey.region, f"file={name};rows=", stretches, 1))
-    return groups, []
+    return groups, notes

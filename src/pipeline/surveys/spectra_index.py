@@ -1,5 +1,6 @@
 """The list of shards of a real survey of spectra: files on disk, dealt to shards so that each is opened once."""
 
+import os
 import re
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from pipeline.errors import PipelineError
 from pipeline.graph import Row, into_batches
 from pipeline.settings.spectra.ingest import SpectraIngest
 from pipeline.settings.spectra.survey import Desi, Sdss, SpectraIndex
+from pipeline.surveys.fetched import not_as_fetched
 from pipeline.surveys.spectra_csv import read_index
-from pipeline.surveys.spectra_files import RealSection, survey_folder
+from pipeline.surveys.spectra_files import RealSection, files_beside, survey_folder
 from pipeline.surveys.spectra_sources import join_names, names_of
 
 # A job gets its rows as one argument of a command line, which Linux limits to 128 KiB for all shards of the batch.
@@ -36,7 +38,7 @@ def spectra_shard_rows(
     -------
     rows : list of Row
     notes : list of str
-        What the user should know: files that the index names and that are not there.
+        What the user should know: files that the index names and that are not there, fetched files that are not whole.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def spectra_shard_rows(
         Nothing is found, what is listed has gone, a file name cannot be listed, a batch is too long for a command line.
     """
     root = survey_folder(survey)
-    names, notes = _listed_names(root, survey) if survey.kind == "spectra_index" else (_found(root, survey), [])
+    names, notes = _listed_names(root, survey) if survey.kind == "spectra_index" else _found(root, survey)
     if not names:
         raise PipelineError("no file of spectra was found", where=root, value="; ".join(notes) or survey.plain())
     taken = {name for row in listed for name in names_of(row.sources)}
@@ -67,22 +69,34 @@ def spectra_shard_rows(
     return rows, notes
 
 
-def _found(root: Path, survey: RealSection) -> list[str]:
-    """Return the files that the pattern names, relative to the root, sorted."""
+def _found(root: Path, survey: RealSection) -> tuple[list[str], list[str]]:
+    """Return the files that the pattern names, relative to the root, sorted; and notes on those that are not whole."""
     pattern = survey.files
     if survey.kind == "desi":
         pattern = pattern.replace("{survey}", survey.survey).replace("{program}", survey.program)
-    return sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_file())
+    names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_file())
+    spoilt, notes = not_as_fetched(root, names)
+    return [name for name in names if not {name, *_beside(root, name)} & spoilt.keys()], notes
+
+
+def _beside(root: Path, name: str) -> list[str]:
+    """Return the files that are read with one of spectra, also Redrock's that failed to come."""
+    folder, slash, last = name.rpartition("/")
+    redrock = [f"{folder}{slash}{last.replace('coadd-', 'redrock-', 1)}"] if last.startswith("coadd-") else []
+    return redrock + [path.relative_to(root).as_posix() for path in files_beside(root / name)]
 
 
 def _listed_names(root: Path, survey: SpectraIndex) -> tuple[list[str], list[str]]:
-    """Return the files of an index that are there, in its order, and notes on the others."""
+    """Return the files of an index that are there and whole, in its order, and notes on the others."""
     table = read_index(root, survey.table)
+    places = [Path(os.path.relpath(path, root)).as_posix() for path in table["path"]]
+    spoilt, notes = not_as_fetched(root, places)
     there = [Path(path).is_file() for path in table["path"]]
     absent = table["file"][[not one for one in there]].tolist()
     some = ", ".join(absent[:5])
-    notes = [f"left out {len(absent)} file(s) that the index names and that are not there: {some}"] if absent else []
-    return table["file"][there].tolist(), notes
+    notes += [f"left out {len(absent)} file(s) that the index names and that are not there: {some}"] if absent else []
+    whole = [here and place not in spoilt for here, place in zip(there, places, strict=True)]
+    return table["file"][whole].tolist(), notes
 
 
 def _parts(names: list[str], size: int) -> list[list[str]]:
