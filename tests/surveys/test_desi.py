@@ -52,6 +52,19 @@ def test_zcatalog(tmp_path):
     assert set(read_redrock(tmp_path / "zall-pix-main.fits")) == {8, 9}
 
 
+def test_several_rows_of_a_target(tmp_path):
+    columns = {
+        "TARGETID": ("K", [9, 8, 9, 8]), "Z": ("D", [1.0, 2.0, 3.0, 4.0]), "ZERR": ("D", [0.1] * 4),
+        "ZWARN": ("K", [0] * 4), "SPECTYPE": ("6A", ["QSO"] * 4), "ZCAT_PRIMARY": ("L", [True, False, False, False]),
+    }  # fmt: skip
+    for name in ("ZCATALOG", "REDSHIFTS"):
+        fits.HDUList([fits.PrimaryHDU(), table(columns, name)]).writeto(tmp_path / "zall.fits", overwrite=True)
+        assert read_redrock(tmp_path / "zall.fits", np.array([9]))[9]["z_pipe"] == 1.0
+        with pytest.raises(UnreadableFile, match="twice") as caught:
+            read_redrock(tmp_path / "zall.fits")
+        assert caught.value.value == 8 and "rows [1, 3]" in caught.value.where
+
+
 def test_what_is_no_coadd(tmp_path):
     write_spec(tmp_path / "coadd-spec.fits")
     with pytest.raises(UnreadableFile, match="not a coadd"):

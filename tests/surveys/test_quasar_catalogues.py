@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from spectrum_files import write_quasars
+from astropy.io import fits
+from spectrum_files import table, write_quasars
 
 from pipeline.data.spectrum_columns import complete
 from pipeline.surveys.quasar_catalogues import QuasarTable
@@ -51,6 +52,56 @@ def test_zcatalog_in_csv(tmp_path):
     assert QuasarTable(tmp_path / "q.csv").join(columns) == 2
     np.testing.assert_array_equal(columns["z_pipe"], [0.2, np.nan, np.nan])
     assert columns["zwarn_pipe"].tolist() == [4, -1, -1] and np.isnan(columns["z_vi"]).all()
+
+
+# Target 5 was observed thrice, 6 in one program only, where it is not the best; 7 is a target of another survey alone.
+ZALL = {
+    "TARGETID": [5, 6, 5, 5, 7, 6],
+    "SURVEY": ["main", "main", "main", "sv3", "sv3", "sv3"],
+    "PROGRAM": ["dark", "dark", "bright", "dark", "dark", "dark"],
+    "Z": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    "ZCAT_PRIMARY": [False, False, False, True, True, True],
+}
+
+
+def write_zall(folder, kind, **changes):
+    """Write a table like zall-pix files as FITS or CSV."""
+    columns = {**ZALL, **changes}
+    if kind == "csv":
+        pd.DataFrame(columns).to_csv(folder / "zall.csv", index=False)
+    else:
+        forms = {"TARGETID": "K", "SURVEY": "7A", "PROGRAM": "6A", "Z": "D", "ZCAT_PRIMARY": "L"}
+        made = {name: (forms[name], values) for name, values in columns.items()}
+        fits.HDUList([fits.PrimaryHDU(), table(made, "ZCATALOG")]).writeto(folder / "zall.fits", overwrite=True)
+    return folder / f"zall.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["fits", "csv"])
+@pytest.mark.parametrize(
+    ("chosen", "z"),
+    [
+        ({}, [4.0, 6.0, 5.0]),
+        ({"survey": "main", "program": "dark"}, [1.0, 2.0, np.nan]),
+        ({"survey": "sv3", "program": "dark"}, [4.0, 6.0, 5.0]),
+        ({"survey": "main", "program": "bright"}, [3.0, np.nan, np.nan]),
+    ],
+)
+def test_a_row_a_survey_and_program(tmp_path, kind, chosen, z):
+    columns = spectra(targetid=[5, 6, 7])
+    QuasarTable(write_zall(tmp_path, kind), **chosen).join(columns)
+    np.testing.assert_array_equal(columns["z_pipe"], z)
+
+
+def test_targets_that_stay_double(tmp_path):
+    """Two rows of one program, or two best ones, are refused; a survey that the table does not have is named."""
+    with pytest.raises(UnreadableFile, match="twice") as caught:
+        QuasarTable(write_zall(tmp_path, "csv"), survey="main")
+    assert caught.value.value == 5 and "rows [0, 2]" in caught.value.where
+    with pytest.raises(UnreadableFile, match="twice"):
+        QuasarTable(write_zall(tmp_path, "fits", ZCAT_PRIMARY=[True, False, False, True, True, True]))
+    with pytest.raises(UnreadableFile, match="of this survey") as caught:
+        QuasarTable(write_zall(tmp_path, "fits"), survey="sv1", program="dark")
+    assert caught.value.allowed == "main, sv3"
 
 
 def test_tables_that_cannot_be_joined(tmp_path):

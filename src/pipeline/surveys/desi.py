@@ -12,6 +12,7 @@ from pipeline.spectra.coadd import coadd_arms
 from pipeline.spectra.grids import grid
 from pipeline.spectra.raw import RawSpectrum
 from pipeline.surveys.fitsblocks import Block, read_blocks
+from pipeline.surveys.repeated_targets import PRIMARY, one_row_each
 from pipeline.surveys.unreadable import UnreadableFile
 
 _PARTS = ("WAVELENGTH", "FLUX", "IVAR", "MASK")
@@ -120,6 +121,8 @@ def _arm(blocks: dict[str, Block], arm: str, path: Path) -> tuple[np.ndarray, ..
 def read_redrock(path: Path | str, targetid: np.ndarray | None = None) -> dict[int, dict]:
     """Return the pipeline's columns by TARGETID from a file of Redrock or a zcatalog.
 
+    Of several rows of a target, as zall files have them, that with ZCAT_PRIMARY counts.
+
     Parameters
     ----------
     path : Path
@@ -130,15 +133,16 @@ def read_redrock(path: Path | str, targetid: np.ndarray | None = None) -> dict[i
     Raises
     ------
     UnreadableFile
-        Missing, truncated, not FITS, or without the columns of a redshift.
+        Missing, truncated, not FITS, without the columns of a redshift, or with a target that stands in several rows.
     """
     blocks = read_blocks(path, lambda _, extension: extension in ("REDSHIFTS", "ZCATALOG"))
     table = next((block for block in blocks if block.data is not None), None)
     if table is None:
         raise UnreadableFile("no table of redshifts", where=path, allowed="REDSHIFTS or ZCATALOG")
-    found = table.columns(("targetid", "z", "zerr", "zwarn", "spectype"))
-    keep = slice(None) if targetid is None else np.isin(found["targetid"], targetid)
-    keys = (found[key][keep].tolist() for key in ("targetid", "z", "zerr", "zwarn", "spectype"))
+    found = table.columns(("targetid", "z", "zerr", "zwarn", "spectype"), (PRIMARY,))
+    asked = np.full(len(found["targetid"]), True) if targetid is None else np.isin(found["targetid"], targetid)
+    rows = one_row_each(found["targetid"], np.flatnonzero(asked), found, path)
+    keys = (found[key][rows].tolist() for key in ("targetid", "z", "zerr", "zwarn", "spectype"))
     return {
         target: {"z_pipe": z, "z_pipe_err": error, "zwarn_pipe": warning, "class_pipe": kind.strip()}
         for target, z, error, warning, kind in zip(*keys, strict=True)

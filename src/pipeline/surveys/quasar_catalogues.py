@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.data.spectrum_columns import SPECTRUM_COLUMNS
 from pipeline.surveys.fitsblocks import read_blocks
+from pipeline.surveys.repeated_targets import PRIMARY, of_survey, one_row_each
 from pipeline.surveys.unreadable import UnreadableFile
 
 BAL_PROBABILITY = 0.75  # BAL_PROB from which Lyke et al. (section 5.5) call a quasar BAL
@@ -59,14 +60,17 @@ class QuasarTable:
     ----------
     path : Path
         FITS (its first table) or CSV.
+    survey, program : str or None
+        Only rows of these count, where the table has columns SURVEY and PROGRAM. Of several rows of one key, that with
+        ZCAT_PRIMARY counts.
 
     Raises
     ------
     UnreadableFile
-        Missing, unreadable, without a key, or with the same key twice.
+        Missing, unreadable, without a key, without a row of the survey and program, or with the same key twice.
     """
 
-    def __init__(self, path: Path | str):
+    def __init__(self, path: Path | str, *, survey: str | None = None, program: str | None = None):
         self.path = Path(path)
         table = _read(self.path)
         keys = [key for key in (_PLATE_KEY, _TARGET_KEY) if all(name in table for name in key)]
@@ -77,7 +81,8 @@ class QuasarTable:
                 value=list(table)[:12],
                 allowed="PLATE, MJD, FIBERID or TARGETID",
             )
-        self._keys = {key: self._index(_packed([table[name] for name in key])) for key in keys}
+        among = of_survey(table, {"survey": survey, "program": program}, self.path)
+        self._keys = {key: self._index(_packed([table[name] for name in key]), among, table) for key in keys}
         self._own, self._pipeline = (
             {
                 name: values
@@ -88,16 +93,10 @@ class QuasarTable:
             for wanted in (_COLUMNS, _PIPELINE if _TARGET_KEY in keys or "z_pipe" in table else {})
         )
 
-    def _index(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _index(self, key: np.ndarray, among: np.ndarray | bool, table: dict) -> tuple[np.ndarray, np.ndarray]:
         """Return the keys in order and the row of each; rows without a key are left out."""
-        rows = np.flatnonzero(key != _NO_KEY)
-        rows = rows[np.argsort(key[rows], kind="stable")]
-        ordered = key[rows]
-        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-        if len(twice):
-            where = f"{self.path}: rows {sorted(rows[twice[0] : twice[0] + 2].tolist())}"
-            raise UnreadableFile("this catalogue has a key twice", where=where)
-        return ordered, rows
+        rows = one_row_each(key, np.flatnonzero((key != _NO_KEY) & among), table, self.path)
+        return key[rows], rows
 
     def rows_of(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Return the table's row (N,) of spectra with columns plate, mjd, fiber and targetid; -1 where it has none."""
@@ -141,7 +140,7 @@ def _taken(values: np.ndarray, change) -> np.ndarray:
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Return the columns that may be needed, by lower-case name."""
     choices = [name for wanted in (_COLUMNS, _PIPELINE) for options in wanted.values() for name, _ in options]
-    names = tuple(dict.fromkeys((*_PLATE_KEY, *_TARGET_KEY, *choices)))
+    names = tuple(dict.fromkeys((*_PLATE_KEY, *_TARGET_KEY, *choices, "survey", "program", PRIMARY)))
     if path.name.endswith((".csv", ".csv.gz")):
         import pandas as pd  # half a second, which FITS does not pay
 
