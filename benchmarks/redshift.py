@@ -6,8 +6,7 @@ Rows: `fnet_inference` and `fnet_training_step` (spectra/s with convolutions thr
 the network of the paper at batch 16), `quasarnet` (spectra/s from shard to shard beside its bare forward pass), `pca`
 (ms a spectrum on one core, all redshifts from 0 to 5 in steps of 5e-4 dex, beside the bare transforms and products),
 `ingest_spectra` (spectra/s beside astropy's reading of the same files and writing of as many bytes). On a
-GPU the first two are also what stands beside the paper's V100: 14 ms a spectrum, and 90 minutes an epoch of 224,786
-spectra, 24 ms each.
+GPU the limit of the first two is what the paper's V100 took.
 """
 
 import argparse

@@ -13,7 +13,11 @@ from pipeline.spectra.grids import GRIDS
 from pipeline.spectra.log_bins import bins_of
 
 GOAL = 20.0  # ms
-COMPONENTS, POLYNOMIAL = 6, 3
+POLYNOMIAL = 3
+# Classes, redshifts and components of config/study.yaml; quasars from 0 to 5.
+SETS = (
+    ("quasar", (0.0, 1.7), 8), ("quasar", (1.3, 5.0), 8), ("galaxy", (-0.005, 1.5), 8), ("star", (-0.002, 0.002), 10),
+)  # fmt: skip
 # Step 5e-4 in log10(1 + z).
 SCORING = {
     "scan": {
@@ -27,10 +31,10 @@ SCORING = {
 
 
 def _templates() -> list[Templates]:
-    """Smooth random eigenspectra: a quasar set over z 0-5, galaxies over 0-1.5, stars."""
+    """Smooth random eigenspectra."""
     draw, found = np.random.default_rng(1), []
-    for kind, z in (("quasar", (0.0, 5.0)), ("galaxy", (0.0, 1.5)), ("star", (-0.002, 0.002))):
-        vectors = np.cumsum(draw.normal(size=(COMPONENTS, 12500)), axis=1) / 100
+    for kind, z, components in SETS:
+        vectors = np.cumsum(draw.normal(size=(components, 12500)), axis=1) / 100
         found.append(Templates(kind, 27700, vectors, np.ones(12500, dtype=bool), z))
     return found
 
@@ -47,7 +51,8 @@ def pca_row(device: torch.device, spectra: int = 64, repeats: int = 5) -> dict:
     """Return the row `pca` of the benchmark of redshifts; ms a spectrum on one core, the medians of `repeats`.
 
     Ours is the estimator as the stage calls it: rebinning, errors, the scan of all classes on the full grid, the
-    refinement of the minima, warnings. The peer has the transforms and products of the scan alone.
+    refinement of the minima, warnings. The peer has the transforms and products of the scan alone; the ratio is that of
+    ours to the goal.
     """
     torch.set_num_threads(1)
     grid, draw = GRIDS["fnet"], np.random.default_rng(2)
@@ -76,6 +81,6 @@ def pca_row(device: torch.device, spectra: int = 64, repeats: int = 5) -> dict:
         "peer": round(theirs, 2),
         "limit": GOAL,
         "unit": f"ms a spectrum, {sum(one.shifts for one in prepared)} redshifts of 3 classes",
-        "ratio": round(mine / theirs, 3),
-        "goal": f"<= {GOAL:.0f} ms",
+        "ratio": round(mine / GOAL, 3),
+        "goal": f"<= 1 of {GOAL:.0f} ms",
     }

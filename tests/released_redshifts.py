@@ -168,7 +168,7 @@ class Made:
              "test": errors(20, 7000.0)}
             for varied, value in (("optimiser", "adam"), ("optimiser", "sgd"), ("kernels", [5, 3]), ("blocks", 3))
         ]  # fmt: skip
-        for name, content in (("masked", {**MASKED, "results": masked}), ("sweeps", {"results": sweeps})):
+        for name, content in (("masked", {**MASKED, "results": masked}), ("sweeps", {"rebin": 16, "results": sweeps})):
             self.paths[name] = [self._file(f"assessment/{name}.json")]
             self.paths[name][0].write_text(json.dumps(content))
 

@@ -177,7 +177,7 @@ def redshift(
     run: Annotated[str, typer.Option(help="the run whose estimators are used")] = "demo",
     model: Annotated[list[str] | None, typer.Option(help="estimator to show (default: all)")] = None,
     ecsv: Annotated[Path | None, typer.Option(help="write a table")] = None,
-    png: Annotated[Path | None, typer.Option(help="write a picture of the spectra and their lines")] = None,
+    png: Annotated[Path | None, typer.Option(help="picture of the spectra (default: redshifts.png)")] = None,
     device: Device = "auto",
 ):
     """Estimate the redshifts of spectra that belong to no run, with errors, flags and a picture."""

@@ -8,7 +8,7 @@ from workflow.project import differences
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 ON_GPUS = {"pretrain", "init_encoder", "embed", "train_finder", "score_finder"}
-ON_GPUS |= {"train_redshift", "redshift", "masked_lines"}
+ON_GPUS |= {"train_redshift", "redshift", "masked_lines", "redshift_sweeps"}
 # Rules whose ranks share the shards of a batch: the same bytes as one process, on two nodes as well.
 SHARED = {"embed": TWO_NODES | TWO_GPUS, "score_finder": TWO_NODES | TWO_GPUS}
 SHARED |= {"score_probe": TWO_NODES, "similarity": TWO_NODES, "redshift": TWO_NODES | TWO_GPUS}

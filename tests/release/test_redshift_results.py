@@ -29,7 +29,9 @@ def files(tmp_path_factory):
 def _content(files):
     about = {"run": "made", "command": "skysieve results made", "commit": "abc", "digest": "d" * 32}
     stage = {"stage": "redshift", "machine": "x", "python": "3", "seconds": 5.0, "rows": 7, "outputs": {}}
-    return {**about, "files": files, "provenance": [stage]}
+    network = {"kind": "fnet", "size": {"kernels": [32, 14, 3]}, "input": {"rebin": 16}}
+    settings = {"estimators": {"fnet": network, "pca": {"kind": "pca"}}, "sweeps": {"network": network}}
+    return {**about, "settings": settings, "files": files, "provenance": [stage]}
 
 
 def test_every_share_of_the_assessment_is_shown_with_its_interval(files):
@@ -46,6 +48,15 @@ def test_every_share_of_the_assessment_is_shown_with_its_interval(files):
     for one in files["masked_lines"]["results"]:
         assert f"{one['network']['rms']:.0f}" in text and f"{one['constant']['rms']:.0f}" in text
     assert text.count("\n| ") > 30 and "SIMULATED" in text
+    assert text.count("Its accuracy at full size is not measured.") == 1
+
+
+def test_a_network_of_full_size_is_measured(files):
+    content = _content(files)
+    content["settings"]["estimators"]["fnet"]["size"] = {"kernels": [500, 200, 15]}
+    assert "not measured" in page(content)
+    content["settings"]["estimators"]["fnet"]["input"] = {"rebin": 1}
+    assert "not measured" not in page(content)
 
 
 def test_real_spectra_come_with_the_number_of_evaluations_and_all_that_went_wrong(files):

@@ -104,7 +104,7 @@ def test_the_redshifts_of_fnet_2022_have_the_numbers_of_the_paper(root):
     for section in (spectra.masked_lines.networks["fnet"], spectra.sweeps.network):
         assert (section.size, section.input, section.head) == (fnet.size, fnet.input, fnet.head)
         assert section.training.epochs == 100 and section.training.weight_decay == 1e-5
-    assert spectra.masked_lines.z == [2.8, 3.0]
+    assert spectra.masked_lines.z == [2.8, 3.0] and spectra.masked_lines.spectra == 11_227
     assert [line.rest for line in spectra.masked_lines.lines] == [1033, 1216, 1241, 1398, 1549, 1909, 2326]
     assert learning_rate(spectra.sweeps.network.training, [{}] * 99) == 2.4e-4
     found = list(variants(spectra.sweeps))
@@ -127,6 +127,8 @@ def test_rnet_has_the_numbers_of_its_slides(root):
     wavelength = input_grid(rnet.input).wavelength
     np.testing.assert_allclose(wavelength, np.linspace(3500, 10000, 2000), rtol=1e-12)
     assert (spectra.sample.redshift.lower, spectra.sample.redshift.upper, spectra.sample.label) == (2.8, 3.0, "z_pipe")
+    blind = spectra.masked_lines.networks["rnet"]
+    assert spectra.masked_lines.z == [2.8, 3.0] and blind.model_copy(update={"training": rnet.training}) == rnet
 
 
 def test_the_schema_is_that_of_the_models(root):

@@ -27,8 +27,8 @@ FNET = {
     "head": {"kind": "regression", "classes": False}, "training": TRAINING, "scoring": {"batch": 64, "threads": 1},
 }  # fmt: skip
 MASKED = {
-    "z": [2.8, 3.0], "lines": [{"name": "CIV", "rest": 1549.06}], "half_width": 3000.0, "test": 0.2, "least": 30,
-    "networks": {"fnet": FNET},
+    "z": [2.8, 3.0], "spectra": None, "lines": [{"name": "CIV", "rest": 1549.06}], "half_width": 3000.0, "test": 0.2,
+    "least": 30, "networks": {"fnet": FNET},
 }  # fmt: skip
 SWEEPS = {
     "network": FNET, "spectra": None, "test": 0.2, "optimisers": ["adam", "rmsprop"], "kernels": [], "blocks": [1],
@@ -82,6 +82,10 @@ def test_masked_lines(run):
     usable = frame["set"].isin(["train", "select"]) & (frame["label_class"] == "quasar")
     assert masked["train"] + masked["network"]["n"] == (usable & frame["label_z"].between(2.8, 3.0)).sum()
     assert masked["constant"]["within"]["30000"] == 1 and len(masked["loss"]) == 2
+    some = {**MASKED, "spectra": 50}
+    assert call(masked_lines, root, {"masked_lines": some, "seed": 1}, root / "some.json") == 0
+    drawn = json.loads((root / "some.json").read_text())["results"][0]
+    assert drawn["train"] + drawn["network"]["n"] == 50
     few = {**MASKED, "least": 10_000}
     assert call(masked_lines, root, {"masked_lines": few, "seed": 1}, root / "few.json") == 2
 

@@ -19,7 +19,7 @@ from pipeline.data.redshift_columns import registry
 from pipeline.release.redshift_figures.everything import FIGURES
 from pipeline.stages import _closing, redshift_figures, redshift_report, release_index, release_redshifts
 
-RELEASE = {"name": "Redshifts", "gallery": {"outliers": 3, "failures": 2, "smoothing": 3}}
+RELEASE = {"name": "Redshifts", "gallery": {"failures": 2, "smoothing": 3}}
 SUFFIXES = ("fits", "ecsv", "vot", "parquet")
 # Figures of line finders, template fits and experiments.
 NOT_OF_ONE = (
@@ -78,6 +78,8 @@ def test_the_table_holds_the_redshifts_of_every_spectrum(made, released):
         np.testing.assert_array_equal(frame[name], made.columns[dataset])
     np.testing.assert_array_equal(frame["CONFIDENCE_MGII_QUASARNET"], made.columns["line_confidence_quasarnet"][:, 3])
     np.testing.assert_array_equal(frame["Z_LYA_QUASARNET"], made.columns["line_z_quasarnet"][:, 0])
+    for name in ("pca", "quasarnet"):
+        assert frame[f"CLASS_{name.upper()}"].tolist() == made.columns[f"class_{name}"].tolist()
     assert (frame["CONFIDENT"] == ((made.columns["zwarn"] & bit("LOW_CONFIDENCE")) == 0)).all()
     assert frame["CONFIDENT"].sum() == (made.columns["class"] == "quasar").sum() > 100
     in_sample = made.survey.table.spectrum_id % 2 == 1

@@ -42,14 +42,11 @@ def raw(tiny):
 def test_redshifts_of_files_are_those_of_the_run(tiny, raw, tmp_path):
     specs, coadds = raw
     files = [*specs[:3], *specs[-2:], coadds[0]]
-    done = _call(
-        tiny, "redshift", *files, "--run", "tiny", "--device", "cpu", "--ecsv", tmp_path / "out.ecsv", "--png",
-        tmp_path / "out.png",
-    )  # fmt: skip
+    done = _call(tiny, "redshift", *files, "--run", "tiny", "--device", "cpu", "--ecsv", tmp_path / "out.ecsv")
     assert done.returncode == 0, done.stderr
     table = Table.read(tmp_path / "out.ecsv", format="ascii.ecsv")
     lines = done.stdout.splitlines()
-    assert len(table) == len(lines) - 1 > 100 and {"z", "z_err", "p_wrong", "zwarn", "z_pca"} <= set(table.colnames)
+    assert len(table) == len(lines) - 2 > 100 and {"z", "z_err", "p_wrong", "zwarn", "z_pca"} <= set(table.colnames)
     shards = sorted((tiny.results / "spectra" / "redshifts" / "combined").glob("*.h5"))
     parts = [read_result_shard(path) for path in shards]
     names = ("spectrum_id", "z", "z_quasarnet", "zwarn")
@@ -59,16 +56,26 @@ def test_redshifts_of_files_are_those_of_the_run(tiny, raw, tmp_path):
     np.testing.assert_allclose(table["z"], of_run["z"][rows], atol=1e-6)
     np.testing.assert_allclose(table["z_quasarnet"], of_run["z_quasarnet"][rows], atol=1e-6)
     assert (np.asarray(table["flagged"]) == (of_run["zwarn"][rows] & bit("LOW_CONFIDENCE") != 0)).all()
+    assert lines[-1] == f"{tmp_path / 'out.png'}: the first 48 of {len(table)} spectra"
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.width > 800 and np.asarray(picture.convert("L")).std() > 5
 
 
 def test_plates_and_one_estimator(tiny, tmp_path):
-    write_spplate(tmp_path / "spPlate-3655-55240.fits")
-    done = _call(tiny, "redshift", tmp_path / "spPlate-3655-55240.fits", "--run", "tiny", "--model", "pca")
-    assert done.returncode == 0, done.stderr
-    head, *rows = done.stdout.splitlines()
+    plate, picture = tmp_path / "spPlate-3655-55240.fits", tiny.folder / "redshifts.png"
+    write_spplate(plate)
+    for _ in range(2):  # what it wrote itself it may overwrite
+        done = _call(tiny, "redshift", plate, "--run", "tiny", "--model", "pca")
+        assert done.returncode == 0, done.stderr
+    head, *rows, last = done.stdout.splitlines()
     assert len(rows) == 3 and "pca" in head and "fnet" not in head
+    assert last == "redshifts.png: the first 3 of 3 spectra"
+    with Image.open(picture) as drawn:
+        assert drawn.height > 900 and np.asarray(drawn.convert("L")).std() > 5
+    picture.write_bytes(b"mine")
+    done = _call(tiny, "redshift", plate, "--run", "tiny", "--model", "pca")
+    assert done.returncode == 2 and "--png" in done.stderr and picture.read_bytes() == b"mine"
+    picture.unlink()
 
 
 def test_what_cannot_be_read_is_named(tiny, raw, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
+from PIL import Image, UnidentifiedImageError
 
 from pipeline.apply.trained import Trained
 from pipeline.data.atomic import atomic
@@ -14,6 +15,7 @@ from pipeline.learn.redshift_combination import flagged
 from pipeline.surveys.spectra_files import read_spectra
 from pipeline.surveys.spectrum_rows import SpectrumRows
 
+_PICTURE, _SOFTWARE = "redshifts.png", "skysieve redshift"
 _PICTURES = 48  # spectra that one picture can show
 _SMOOTHING = 5  # pixels of the running mean
 
@@ -32,13 +34,19 @@ def redshift_command(
     models : list of str or None
         Estimators whose own redshifts are shown beside the combined one; None: all.
     device : str
-    ecsv, png : Path or None
+    ecsv : Path or None
+    png : Path or None
+        None: named after the table, else `redshifts.png`.
 
     Raises
     ------
     PipelineError
-        A file cannot be read as a spectrum, or there is no such estimator.
+        A file cannot be read as a spectrum, there is no such estimator, or the picture that no one named would take the
+        place of a file that this command did not write.
     """
+    picture = png or (ecsv.with_suffix(".png") if ecsv else Path(_PICTURE))
+    if png is None and picture.exists() and not _drawn_here(picture):
+        raise PipelineError("the picture would overwrite another file", where=picture, next="name it: --png FILE")
     trained = Trained(results, device)
     models = list(trained.weights) if models is None else models
     if unknown := sorted(set(models) - set(trained.weights)):
@@ -50,9 +58,17 @@ def redshift_command(
     table = _table(rows, columns, models)
     if ecsv is not None:
         write_ecsv(table, ecsv)
-    if png is not None:
-        _draw(png, trained, rows, columns, models)
-    return _lines(table, models)
+    number = min(len(table), _PICTURES)
+    _draw(picture, trained, rows, columns, models, number)
+    return [*_lines(table, models), f"{picture}: the first {number} of {len(table)} spectra"]
+
+
+def _drawn_here(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            return image.info.get("Software") == _SOFTWARE
+    except (OSError, UnidentifiedImageError):
+        return False
 
 
 def _table(rows: SpectrumRows, columns: dict[str, np.ndarray], models: list[str]) -> Table:
@@ -67,9 +83,9 @@ def _table(rows: SpectrumRows, columns: dict[str, np.ndarray], models: list[str]
     for model in models:
         for name in ("z", "z_err", "p_wrong", "z_second", "zwarn"):
             table[f"{name}_{model}"] = columns[f"{name}_{model}"]
-        for name in (f"line_confidence_{model}", f"line_z_{model}"):
+        for name in (f"class_{model}", f"line_confidence_{model}", f"line_z_{model}"):
             if name in columns:
-                table[name] = columns[name]
+                table[name] = columns[name].astype(str) if name.startswith("class") else columns[name]
     for name in ("ra", "dec"):
         table[name].unit = "deg"
     return table
@@ -88,8 +104,8 @@ def _lines(table: Table, models: list[str]) -> list[str]:
     return lines
 
 
-def _draw(png: Path, trained: Trained, rows: SpectrumRows, columns: dict[str, np.ndarray], models: list[str]) -> None:
-    """Draw the spectra below each other, each with its redshifts."""
+def _draw(png: Path, trained: Trained, rows: SpectrumRows, columns: dict, models: list[str], number: int) -> None:
+    """Draw the first spectra below each other, each with its redshifts."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -98,7 +114,6 @@ def _draw(png: Path, trained: Trained, rows: SpectrumRows, columns: dict[str, np
     from pipeline.release.redshift_figures.names import colours
     from pipeline.release.spectrum_picture import Redshift, draw
 
-    number = min(len(rows.flux), _PICTURES)
     if not number:
         raise PipelineError("there is no spectrum to draw", where=png)
     figure, axes = plt.subplots(number, 1, figsize=(11, 3.4 * number), squeeze=False, layout="constrained")
@@ -113,5 +128,5 @@ def _draw(png: Path, trained: Trained, rows: SpectrumRows, columns: dict[str, np
         )  # fmt: skip
         place.set_title(str(rows.columns["source"][row]), loc="left", fontsize="medium", pad=18)
     with atomic(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": _SOFTWARE})
     plt.close(figure)

@@ -33,6 +33,7 @@ from pipeline.learn.redshift_estimates import (
     Estimates,
     at,
     class_leads,
+    classes,
     clean,
     decades,
     delta_chi2,
@@ -134,7 +135,8 @@ def apply(content: dict, estimates: list[Estimates], spectra: Spectra) -> dict[s
     """Return the columns of N spectra: the combination, and each estimator's under `<column>_<name>`.
 
     `z`, `z_err`, `p_wrong`, `z_second`, `zwarn` (int64) and `class` (text: quasar where it is not flagged, else the
-    class of the networks, "" without one); of line finders also `line_confidence_<name>` and `line_z_<name>` (N, 7).
+    class of the networks, "" without one); of those that classify also `class_<name>` (`redshift_estimates.classes`);
+    of line finders `line_confidence_<name>` and `line_z_<name>` (N, 7).
     """
     combination = content["combination"]
     ranked = _rank(content, estimates, spectra)
@@ -165,6 +167,8 @@ def apply(content: dict, estimates: list[Estimates], spectra: Spectra) -> dict[s
             columns[f"line_confidence_{one.name}"] = one.extras["line_confidence"].astype(np.float32)
             columns[f"line_z_{one.name}"] = one.extras["line_z"]
         found["zwarn"] = one.bits | doubted * FLAG | ~np.isfinite(found["z"]) * bit("NODATA")
+        if (taken_for := classes(one)) is not None:
+            found["class"] = taken_for
         columns |= {f"{key}_{one.name}": values for key, values in found.items()}
     columns["zwarn"] = zwarn
     return columns

@@ -16,6 +16,7 @@ CLASSES = ("quasar", "galaxy", "star", "sky")
 _REQUIRED = ("spectrum_id", "candidate_z", "candidate_score", "candidate_sigma", "bits")
 _EXTRAS = ("chi2", "dof", "class_chi2", "line_confidence", "line_z", "class_probability")
 _INGEST = bit("NAN_PIXELS") | bit("UNREADABLE")  # not the estimator's
+_NO_QUASAR = bit("NOT_QUASAR") | bit("NO_LINES")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,27 @@ def read_estimates(name: str, manifests: Iterable[Path]) -> Estimates:
     joined = {key: np.concatenate([part[key] for part in parts]) for key in kept}
     found = from_results(name, joined, paths[0])
     return found.take(np.argsort(found.spectrum_id, kind="stable"))
+
+
+def classes(estimates: Estimates) -> np.ndarray | None:
+    """Return what the estimator takes spectra for, (N,) text of CLASSES, "" where it cannot tell; None if it never can.
+
+    Networks: the most probable class. Line finders: a quasar where there are lines enough, and no word on the others.
+    Templates: a quasar without the bit NOT_QUASAR, else the galaxy or star that fits better, else nothing but sky.
+    """
+    kind = estimates.kind
+    if kind == "network":
+        if "class_probability" not in estimates.extras:
+            return None
+        found = np.array(CLASSES, dtype=object)[np.nan_to_num(estimates.extras["class_probability"]).argmax(axis=1)]
+    else:
+        others = np.full(len(estimates.z), "", dtype=object)
+        if kind == "templates":
+            chi2 = np.nan_to_num(estimates.extras["class_chi2"], nan=np.inf)
+            rival = np.array(CLASSES, dtype=object)[1 + chi2[:, 1:3].argmin(axis=1)]
+            others = np.where(chi2[:, 1:3].min(axis=1) < chi2[:, 0], rival, "sky")
+        found = np.where(estimates.bits & _NO_QUASAR == 0, "quasar", others)
+    return np.where(estimates.bits & bit("NODATA") == 0, found, "").astype(object)
 
 
 def second(estimates: Estimates) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Tables of the experiments: redshifts without lines, and other choices of the training."""
 
 from pipeline.release import markup
-from pipeline.release.redshift_figures.experiments import OPTIMISERS
+from pipeline.release.redshift_figures.experiments import OPTIMISERS, pixels
 from pipeline.release.redshift_figures.names import title
 
 
@@ -41,9 +41,8 @@ class Experiments:
             rows,
             columns,
             caption=f"Quasars of {low:g} < z < {high:g} with and without {names}. A constant scores high in so narrow "
-            "a range; skill is one less the ratio of the mean squared error to the constant's. The paper prints 98.5 "
-            "% and "
-            "99.5 % within 6000 km/s (published, other sample).",
+            "a range; skill is one less the ratio of the mean squared error to the constant's. The paper prints 98.5 % "
+            "and 99.5 % within 6000 km/s (published, other sample).",
         )
 
     def _sweeps(self) -> str:
@@ -69,7 +68,8 @@ class Experiments:
             "train": "trained on", "n": "judged", "6000": "within 6,000 km/s", "rms": "rms (km/s)", "loss": "last loss",
             "test_loss": "judged loss",
         }  # fmt: skip
-        return markup.table(rows, columns, caption="FNet with one choice changed at a time, after the last epoch.")
+        caption = f"FNet with one choice changed at a time, after the last epoch. {pixels(self.sweeps)}"
+        return markup.table(rows, columns, caption=caption)
 
 
 def _errors(name: str, lines: str, found: dict, skill: float) -> dict:

@@ -80,7 +80,8 @@ def columns(
     found |= {name.upper(): combined[name] for name in (*ANSWER, "class")}
     found["CONFIDENT"] = confident(combined["zwarn"])
     for model in estimators(combined):
-        own = {column_of_model(key.upper(), model, registry()): combined[f"{key}_{model}"] for key in ANSWER}
+        given = [key for key in (*ANSWER, "class") if f"{key}_{model}" in combined]
+        own = {column_of_model(key.upper(), model, registry()): combined[f"{key}_{model}"] for key in given}
         if f"line_z_{model}" in combined:
             for number, line in enumerate(LINES):
                 for key, dataset in (("CONFIDENCE", "line_confidence"), ("Z", "line_z")):

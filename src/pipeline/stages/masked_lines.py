@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.data.atomic import write_text
 from pipeline.learn.device import set_up
-from pipeline.learn.redshift.experiments import masked_lines
+from pipeline.learn.redshift.experiments import drawn, masked_lines
 from pipeline.settings.spectra.experiments import MaskedLines
 from pipeline.spectra.inputs import input_grid, make_input
 from pipeline.stages._door import Job, door
@@ -23,7 +23,9 @@ def run(job: Job) -> None:
     settings = MaskedLines.parse(job.settings["masked_lines"])
     rows = sample_rows(job.paths["sample"], ("train", "select"))
     inside = rows["label_z"].between(*settings.z) & (rows["label_class"] == "quasar")
-    rows = rows[inside].reset_index(drop=True)
+    rows = rows[inside]
+    rows = rows.iloc[drawn(rows["spectrum_id"].to_numpy(), settings.spectra, int(job.settings["seed"]), "masked_lines")]
+    rows = rows.reset_index(drop=True)
     threads = {network.training.threads for network in settings.networks.values()}
     device = set_up(max(threads), job.device)
 

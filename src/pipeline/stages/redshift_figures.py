@@ -65,7 +65,7 @@ def _inputs(job: Job) -> Inputs:
         assessment=assessment,
         velocity=velocity,
         spectra=_spectra(job, wanted_spectra(velocity, assessment, masked, gallery)),
-        estimates=_estimates(manifests, outliers(assessment, gallery.outliers)),
+        estimates=_estimates(manifests, outliers(assessment)),
         histories={path.parent.name: pd.read_csv(path) for path in job.paths["histories"] if path.stat().st_size},
         eigenspectra=[one for path in job.paths["templates"] for one in _eigenspectra(path)],
         masked=masked,

@@ -27,7 +27,7 @@ RNET = {
 FNET = {**RNET, "kind": "fnet", "size": {"channels": [3, 3, 3, 6, 3, 1], "kernels": [10, 8, 5], "dense": [8]}}
 LINES = [{"name": "Lya", "rest": 1215.67}, {"name": "CIV", "rest": 1549.06}]
 MASKED = {
-    "z": [2.8, 3.0], "lines": LINES, "half_width": 5000.0, "test": 0.2, "least": 50,
+    "z": [2.8, 3.0], "spectra": None, "lines": LINES, "half_width": 5000.0, "test": 0.2, "least": 50,
     "networks": {"rnet": RNET},
 }  # fmt: skip
 WAVELENGTH = np.linspace(3500, 10000, 200)
@@ -95,6 +95,17 @@ def test_too_few_quasars_are_refused():
         masked(made(40))
 
 
+def test_what_is_drawn_depends_on_the_identities_alone():
+    ids = np.arange(100) * 7
+    rows = experiments.drawn(ids, 30, 1, "s")
+    assert len(set(rows.tolist())) == 30 and (np.diff(rows) > 0).all()
+    shuffled = np.random.default_rng(0).permutation(ids)
+    assert set(shuffled[experiments.drawn(shuffled, 30, 1, "s")]) == set(ids[rows])
+    assert set(ids[experiments.drawn(ids, 30, 2, "s")]) != set(ids[rows])
+    for many in (None, 500):
+        np.testing.assert_array_equal(experiments.drawn(ids, many, 1, "s"), np.arange(100))
+
+
 def test_groups_stay_together():
     groups = np.arange(400) // 3
     judges = experiments.deal(np.arange(400), groups, 0.1, 1, "s")
@@ -131,7 +142,7 @@ def test_curves_of_a_sweep():
     assert varied == [("optimiser", "adam"), ("optimiser", "sgd"), ("blocks", 2)]
     for one in found:
         assert [row["epoch"] for row in one["epochs"]] == [1, 2, 3]
-        assert one["train"] + one["test"]["n"] == 150
+        assert one["train"] + one["test"]["n"] == 160
         assert one["epochs"][-1]["test_accuracy_6000"] == one["test"]["within"]["6000"]
     assert found[0]["convolutions"] == 18 and found[2]["convolutions"] == 6
     assert found[0]["parameters"] == found[1]["parameters"] > found[2]["parameters"]

@@ -34,6 +34,11 @@ def deal(spectrum_id: np.ndarray, groups: np.ndarray, share: float, seed: int, s
     return judges
 
 
+def drawn(spectrum_id: np.ndarray, count: int | None, seed: int, stage: str) -> np.ndarray:
+    """Return the rows, in their order, of `count` spectra (N,) at random; all where there are no more, or None."""
+    return np.sort(random.order(seed, f"{stage}/draw", 0, spectrum_id)[:count])
+
+
 def covered(wavelength: np.ndarray, settings: MaskedLines) -> np.ndarray:
     """Tell which pixels (P,), observed wavelengths in Å, a line covers at any redshift of the range (Fig. 6)."""
     width = settings.half_width / SPEED_OF_LIGHT
@@ -186,7 +191,6 @@ def sweep(
     """
     chosen = np.flatnonzero(spectra.labels.quasar)
     ids = spectra.labels.spectrum_id
-    chosen = chosen[random.order(seed, "redshift_sweeps/draw", 0, ids[chosen])][: settings.spectra]
     if len(chosen) < 2 * settings.network.training.group:
         raise PipelineError("too few quasars for the sweeps", where="redshift_sweeps", value=len(chosen))
     spectra, judges = spectra[chosen], deal(ids[chosen], groups[chosen], settings.test, seed, "redshift_sweeps")

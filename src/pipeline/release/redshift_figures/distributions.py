@@ -28,8 +28,8 @@ def redshifts(counts: dict) -> tuple[Figure, str]:
             axes.set_xlim(0, edges[min(filled[-1] + 2, len(edges) - 1)])
     return figure, (
         "Distributions of redshift (compare Rastegar Nia et al. 2022, Figure 1: 750,414 quasars of the pipeline and "
-        f"326,535 inspected ones). Here: {counts['spectra']:,} spectra, {counts['confident']:,} of them of confident "
-        "quasars. The last bin holds what lies beyond."
+        f"326,535 inspected ones). Here, among what was ingested: {counts['spectra']:,} spectra, "
+        f"{counts['confident']:,} of them of confident quasars. The last bin holds what lies beyond."
     )
 
 

@@ -58,7 +58,7 @@ def wanted_spectra(velocity: pd.DataFrame, assessment: dict, masked: dict | None
     """Return the spectra (spectrum_id) that figures show."""
     failed = galleries.failures(velocity, assessment, gallery.failures)
     example = None if masked is None else experiments.example(velocity, masked)
-    return {*failed, *galleries.outliers(assessment, gallery.outliers)} | ({example} - {None})
+    return {*failed, *galleries.outliers(assessment)} | ({example} - {None})
 
 
 def _failed(inputs: Inputs) -> tuple[Figure, str]:
@@ -69,8 +69,7 @@ def _failed(inputs: Inputs) -> tuple[Figure, str]:
 
 
 def _worst(inputs: Inputs) -> tuple[Figure, str]:
-    gallery = inputs.gallery
-    return galleries.worst(inputs.assessment, inputs.spectra, inputs.estimates, gallery.outliers, gallery.smoothing)
+    return galleries.worst(inputs.assessment, inputs.spectra, inputs.estimates, inputs.gallery.smoothing)
 
 
 def _masked_spectrum(inputs: Inputs) -> tuple[Figure, str]:

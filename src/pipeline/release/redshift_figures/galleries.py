@@ -46,9 +46,9 @@ def failures(velocity: pd.DataFrame, assessment: dict, most: int) -> list[int]:
     return []
 
 
-def outliers(assessment: dict, most: int) -> list[int]:
-    """Return the wrong redshifts of the combination that are shown: spectrum_id."""
-    return [row["spectrum_id"] for row in assessment["estimators"][names.COMBINED]["catastrophic"][:most]]
+def outliers(assessment: dict) -> list[int]:
+    """Return the wrong redshifts of the combination that are listed: spectrum_id."""
+    return [row["spectrum_id"] for row in assessment["estimators"][names.COMBINED]["catastrophic"]]
 
 
 def failed_spectra(
@@ -79,14 +79,10 @@ def failed_spectra(
 
 
 def worst(
-    assessment: dict,
-    spectra: dict[int, Spectrum],
-    estimates: list[Estimates],
-    most: int,
-    smoothing: int,
+    assessment: dict, spectra: dict[int, Spectrum], estimates: list[Estimates], smoothing: int
 ) -> tuple[Figure, str]:
-    """Draw the wrong redshifts of the combination, beside each what every estimator proposed."""
-    shown = assessment["estimators"][names.COMBINED]["catastrophic"][:most]
+    """Draw the listed wrong redshifts of the combination, beside each what every estimator proposed."""
+    shown = assessment["estimators"][names.COMBINED]["catastrophic"]
     if not shown:
         return nothing("no judged quasar has a wrong redshift")
     figure, panels = rows(len(shown), _HEIGHT, ((0.75, 8.1), (9.0, 10.8)), 11.6)

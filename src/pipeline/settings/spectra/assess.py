@@ -28,7 +28,9 @@ class AssessRedshifts(Section):
     extremes: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
         description="a redshift below or above is extreme (FNet, Fig. 8: 0 and 6)"
     )
-    listed: Annotated[int, Field(ge=1)] = Field(description="catastrophic outliers that are listed")
+    listed: Annotated[int, Field(ge=1)] = Field(
+        description="catastrophic outliers that are listed, with a picture each, at most"
+    )
     bins: Annotated[int, Field(ge=2)] = Field(description="of tables of reliability")
 
     @model_validator(mode="after")

@@ -21,11 +21,13 @@ class Line(Section):
 class MaskedLines(Section):
     """Quasars of a narrow range of redshift, trained on and judged with and without their lines.
 
-    Removed is what a line of `half_width` km/s covers at any redshift of the range `z`. A random part `test` of the
-    quasars judges; at least `least` of them must be there. `networks`: what is trained, by name.
+    Removed is what a line of `half_width` km/s covers at any redshift of the range `z`. `spectra`: how many quasars
+    take part (null: all); a random part `test` of them judges, and at least `least` must be there. `networks`: what is
+    trained, by name.
     """
 
     z: Annotated[list[Annotated[float, Field(gt=-1)]], Field(min_length=2, max_length=2)]
+    spectra: Positive | None
     lines: Annotated[list[Line], Field(min_length=1)]
     half_width: Annotated[float, Field(gt=0)]
     test: Share

@@ -12,7 +12,6 @@ Several = Annotated[int, Field(gt=0)]
 class SpectrumGallery(Section):
     """Pictures of spectra."""
 
-    outliers: Several = Field(description="wrong redshifts of the combination, with a picture each, at most")
     failures: Several = Field(description="quasars on which the line finder fails (FNet paper, Fig. 5: 4), at most")
     smoothing: Several = Field(description="pixels of the grid over which a spectrum is smoothed")
 
