@@ -62,7 +62,22 @@ def test_slides(columns):
     generator = np.random.default_rng(1)
     flux, ivar = generator.normal(2, 1, (4, 4618)).astype("f4"), np.ones((4, 4618), "f4")
     values, z = slides_matrices(flux, ivar, flux > 99, grid("fnet"), columns, 2.8, 2.95, "z_pipe")
-    assert z.tolist() == [2.8] and values.shape == (1, 2000)
+    assert z.tolist() == [2.8, 2.95] and values.shape == (2, 2000)  # both ends belong to the range
     x = np.interp(np.linspace(3500, 10000, 2000), grid("fnet").wavelength, flux[0])
     np.testing.assert_allclose(values[0], (x - x.mean()) / x.std(), atol=1e-5)
     assert slides_matrices(flux, ivar, flux > 99, grid("fnet"), columns, 2.8, 3, "z_vi")[1].tolist() == [2.85, 2.9]
+
+
+def test_slides_take_the_class_of_their_redshifts(columns):
+    """Inspection overrules the pipeline with its own redshifts alone, and the pipeline speaks where nobody looked."""
+    columns |= {
+        "class_vi": np.array([3, 1, 50, -1]), "z_vi": np.array([2.81, 2.82, 2.83, 2.84]),
+        "class_pipe": np.array(["GALAXY", "QSO", "QSO", "QSO"], dtype=object), "z_pipe": np.full(4, 2.9),
+    }  # fmt: skip
+    flux = np.random.default_rng(1).normal(2, 1, (4, 4618)).astype("f4")
+    spectra = (flux, np.ones_like(flux), flux > 99, grid("fnet"), columns)
+    assert slides_matrices(*spectra, 2.8, 3, "z_vi")[1].tolist() == [2.81, 2.84]
+    values, z = slides_matrices(*spectra, 2.8, 3, "z_pipe")
+    assert z.tolist() == [2.9] * 3
+    x = np.interp(np.linspace(3500, 10000, 2000), grid("fnet").wavelength, flux[1])
+    np.testing.assert_allclose(values[0], (x - x.mean()) / x.std(), atol=1e-5)

@@ -45,5 +45,6 @@ def test_slides(tmp_path, shards):
     np.testing.assert_allclose(z, [2.8, 2.85, 2.9, 2.8, 2.85, 2.9])
     np.testing.assert_allclose(flux.mean(axis=1), 0, atol=1e-6)
     np.testing.assert_allclose(flux.std(axis=1), 1, atol=1e-6)
+    assert write_slides(shards, tmp_path, 2.8, 2.9, "z_pipe") == 6  # the upper end, too
     with pytest.raises(PipelineError, match="no quasar"):
         write_slides(shards, tmp_path, 5, 6, "z_pipe")

@@ -23,6 +23,7 @@ FNET_FLOATS = {
     "z_pca": "z_pca", "z_qn": "z_qn", "deltachi2_pca": None,
 }  # fmt: skip
 FNET_TEXTS = ("autoclass_pqn", "autoclass_dr14q", "url")
+_QUASARS_OF_INSPECTION = (3, 30)  # DR16Q's CLASS_PERSON (Lyke et al. 2020): quasar, BAL quasar
 
 
 def sdss_name(ra: float, dec: float) -> str:
@@ -75,7 +76,7 @@ def fnet_wavelengths() -> tuple[np.ndarray, np.ndarray]:
 def slides_matrices(
     flux, ivar, mask, own: Grid, columns: Mapping[str, np.ndarray], low: float, high: float, label: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return normalised fluxes (n, 2000) float32 and redshifts (n,) float64 of quasars with low <= z < high.
+    """Return normalised fluxes (n, 2000) float32 and redshifts (n,) float64 of quasars with low <= z <= high.
 
     Parameters
     ----------
@@ -85,9 +86,13 @@ def slides_matrices(
         Columns of the shard.
     low, high : float
     label : {"z_pipe", "z_vi"}
-        The redshift: the slides take the pipeline's.
+        The redshift: the slides take the pipeline's. The class is of the same origin; with `z_vi`, where nobody has
+        inspected the spectrum, the pipeline's.
     """
-    z = columns[label]
+    z, quasar = columns[label], columns["class_pipe"] == "QSO"
+    if label == "z_vi":
+        person = columns["class_vi"]
+        quasar = np.where(person > 0, np.isin(person, _QUASARS_OF_INSPECTION), quasar)
     with np.errstate(invalid="ignore"):
-        keep = (columns["class_pipe"] == "QSO") & (z >= low) & (z < high)
+        keep = quasar & (z >= low) & (z <= high)
     return make_input(flux[keep], ivar[keep], mask[keep], own, SLIDES_INPUT)[0], z[keep]
