@@ -104,6 +104,29 @@ def test_legacy_files_are_those_that_the_ingest_reads(tmp_path):
     assert all("/dr10/south/sweep/10.0/" in url for url in urls(path, "legacy-sweeps", "dr10"))
 
 
+def test_sums_of_the_legacy_surveys_are_named_after_their_folder(tmp_path):
+    """The names are those of the archive: of the sweeps of DR9, and of bricks of DR9 north and DR10."""
+    root = "https://portal.nersc.gov/cfs/cosmo/data/legacysurvey"
+
+    def sums(text, *choice, **options):
+        plan = make_plan(table(tmp_path, text), Choice(*choice, **options))
+        return [candidate.sums for each in plan for candidate in each.candidates]
+
+    found = sums("ra,dec\n150.1,2.2\n", "legacy-sweeps", photo_z=True)
+    assert found == [
+        f"{root}/dr9/south/sweep/9.0/legacysurvey_dr9_south_sweep_9.0.sha256sum",
+        f"{root}/dr9/south/sweep/9.0-photo-z/legacysurvey_dr9_south_sweep_9.0-photo-z.sha256sum",
+    ]
+    found = sums("ra,dec,brickname\n210,52,2101p520\n", "legacy-bricks", bands="gz")
+    assert found == [
+        f"{root}/dr9/north/legacysurvey_dr9_north.sha256sum",
+        *[f"{root}/dr9/north/coadd/210/2101p520/legacysurvey_dr9_north_coadd_210_2101p520.sha256sum"] * 2,
+    ]
+    found = sums("ra,dec,brickname\n0.1,-0.2,0001m002\n", "legacy-bricks", "dr10", bands="r")
+    assert found[1] == f"{root}/dr10/south/coadd/000/0001m002/legacysurvey_dr10_south_coadd_000_0001m002.sha256sum"
+    assert sums("ra,dec\n150.1,2.2\n", "legacy-cutouts") == [""]
+
+
 def test_bricks_are_those_of_desiutil():
     generator = np.random.default_rng(3)
     ra = np.concatenate([generator.uniform(0, 360, 20000), [0.0, 359.9999, 180.0, 10.0]])

@@ -1,5 +1,7 @@
 """The command, and that a fetched folder is a survey on disk."""
 
+import gzip
+import hashlib
 import os
 import subprocess
 import sys
@@ -74,6 +76,39 @@ def test_fetched_bricks_and_sweeps_are_a_survey(archive, two_bricks, settings, t
     mine = Legacy.parse({**survey, "root": str(tmp_path / "dr9")})
     listed, notes = shard_rows(mine, settings(photo_z=False), [])
     assert notes == [] and [row.sources for row in listed] == [f"sweep={name};bricks=3599p000,3599p001"]
+
+
+def test_files_of_the_legacy_surveys_agree_with_the_archives_sums(archive, new_fits, tmp_path, limits):
+    """A sweep and an image agree, an image of the same brick does not; a brick without sums is fetched all the same."""
+    sweep = "south/sweep/9.0/sweep-350p000-360p005.fits"
+    images = [
+        f"south/coadd/359/{brick}/legacysurvey-{brick}-image-{band}.fits.fz"
+        for brick in ("3599p000", "3599p001")
+        for band in "gz"
+    ]
+    table = "south/survey-bricks-dr9-south.fits.gz"
+    for number, file in enumerate((sweep, *images, table)):
+        body = new_fits(number)
+        archive.add(file, gzip.compress(body) if file == table else body)
+
+    def lines(*files):
+        return "".join(
+            f"{hashlib.sha256(new_fits(number)).hexdigest()} *{file.rpartition('/')[2]}\n" for number, file in files
+        ).encode()
+
+    archive.add("south/sweep/9.0/legacysurvey_dr9_south_sweep_9.0.sha256sum", lines((0, sweep)))
+    brick = "south/coadd/359/3599p000/legacysurvey_dr9_south_coadd_359_3599p000.sha256sum"
+    archive.add(brick, lines((1, images[0]), (7, images[1])))
+    (tmp_path / "list.csv").write_text("ra,dec,brickname\n359.99,0.01,3599p000\n359.99,0.01,3599p001\n")
+    found = {}
+    for what in ("legacy-sweeps", "legacy-bricks"):
+        plan = make_plan(tmp_path / "list.csv", Choice(what, base=archive.base, bands="gz"))
+        found |= {entry.file: entry for entry in fetch(plan, tmp_path / "dr9", limits).entries}
+    assert {file: entry.status for file, entry in found.items()} == {
+        sweep: "whole", table: "whole", images[0]: "whole", images[1]: "failed", images[2]: "whole", images[3]: "whole",
+    }  # fmt: skip
+    assert "the archive's is" in found[images[1]].note and not (tmp_path / "dr9" / images[1]).exists()
+    assert len(archive.asked(brick)) == 1
 
 
 def test_the_manifest_is_the_table_of_fetched_cutouts(archive, settings, tmp_path, limits):

@@ -1,7 +1,9 @@
 """Where the archives keep their files: paths below the root of a data release, as each archive lays them out.
 
 SDSS: the data model's spectro/redux/RUN2D/spectra; DESI: its data model's spectro/redux/SPECPROD/healpix; Legacy
-Surveys: the files page of each release, whose names `surveys.releases` has.
+Surveys: the files page of each release, whose names `surveys.releases` has. Each folder of files of DESI and of the
+Legacy Surveys has a file of sha256 sums that is named after the folder; the production scripts of the Legacy Surveys
+write one for each sweep folder and for each brick's folder of coadds.
 """
 
 import re
@@ -90,6 +92,12 @@ def legacy_regions(ra: np.ndarray, dec: np.ndarray, release: str) -> np.ndarray:
     """Return the region (N,) whose images and sources count at positions (N,) in degrees; DR10 is all south."""
     north = primary(np.full(len(ra), "north", dtype=object), ra, dec) & (release != "dr10")
     return np.where(north, "north", "south").astype(object)
+
+
+def legacy_checksums(release: str, file: str) -> str:
+    """Return the path of the sha256 sums of all files in the folder of a file; they are named after the folder."""
+    folder = file.rpartition("/")[0]
+    return f"{folder}/legacysurvey_{release}_{folder.replace('/', '_')}.sha256sum"
 
 
 def sweep_corners(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:

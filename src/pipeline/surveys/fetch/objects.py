@@ -99,8 +99,9 @@ def _regions(table: pd.DataFrame, choice: Choice, path: Path, ra: np.ndarray, de
     return _words(table, "region", path, archives.legacy_regions(ra, dec, choice.of).tolist())
 
 
-def _files(choice: Choice, names: Iterable[str]) -> list[Wanted]:
-    return [Wanted((Candidate(choice.url(name), name),)) for name in dict.fromkeys(names)]
+def _legacy_files(choice: Choice, names: Iterable[str]) -> list[Wanted]:
+    sums = {name: choice.url(archives.legacy_checksums(choice.of, name)) for name in dict.fromkeys(names)}
+    return [Wanted((Candidate(choice.url(name), name, sums[name]),)) for name in sums]
 
 
 def _legacy_sweeps(table: pd.DataFrame, choice: Choice, path: Path, _) -> list[Wanted]:
@@ -111,7 +112,7 @@ def _legacy_sweeps(table: pd.DataFrame, choice: Choice, path: Path, _) -> list[W
     ):
         sweep = sweep_path(region, choice.of, sweep_name(*corner))
         names += [sweep, *([photo_z_path(sweep)] if choice.photo_z else [])]
-    return _files(choice, names)
+    return _legacy_files(choice, names)
 
 
 def _legacy_bricks(table: pd.DataFrame, choice: Choice, path: Path, _) -> list[Wanted]:
@@ -121,7 +122,7 @@ def _legacy_bricks(table: pd.DataFrame, choice: Choice, path: Path, _) -> list[W
     names = [bricks_table_paths(region, choice.of)[0] for region in regions]
     for region, brick in zip(regions, bricks, strict=True):
         names += [coadd_path(region, brick, "image", band) for band in choice.bands]
-    return _files(choice, names)
+    return _legacy_files(choice, names)
 
 
 def _legacy_cutouts(table: pd.DataFrame, choice: Choice, path: Path, _) -> list[Wanted]:
