@@ -47,7 +47,7 @@ def test_the_command_writes_both_papers_files(tmp_path, root):
     words = [SKYSIEVE, "export-spectra", "boss-rnet-slides", "--fnet", "dr16q.h5", "--slides", "slides"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["dr16q.h5: 3 spectra", "slides: quasars with 2.8 <= z < 3: 2"]
+    assert done.stdout.splitlines() == ["dr16q.h5: 3 spectra", "slides: quasars with 2.8 <= z <= 3: 2"]
     with h5py.File(tmp_path / "dr16q.h5") as file:
         np.testing.assert_allclose(file["z_pipe"][:], Z, rtol=1e-6)
         assert file["flux_norm"].shape == (3, 4618)
@@ -59,7 +59,7 @@ def test_the_command_writes_both_papers_files(tmp_path, root):
 def test_range_and_redshifts_can_be_named(tmp_path, root):
     results = _write(root, tmp_path / "run", "boss-rnet-slides")
     lines = export_command(results, fnet=None, slides=tmp_path / "out", z=(1.0, 2.0), label="z_vi")
-    assert lines == [f"{tmp_path / 'out'}: quasars with 1 <= z < 2: 1"]
+    assert lines == [f"{tmp_path / 'out'}: quasars with 1 <= z <= 2: 1"]
     np.testing.assert_allclose(np.fromfile(tmp_path / "out" / "zvi-1-2.csv", sep=","), [1.51])
 
 

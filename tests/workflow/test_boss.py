@@ -14,7 +14,7 @@ ESTIMATORS = {stand_ins.FNET: ("fnet", "quasarnet", "pca"), stand_ins.RNET: ("rn
 # Jobs of the whole run beside those of a batch, and beside one for each network.
 OF_RUN = {"redshifts", "write_settings", "split_spectra", "sample_spectra", "calibrate_redshifts",
           "assess_redshifts", "release_redshifts", "redshift_figures", "redshift_report"}  # fmt: skip
-ALSO = {stand_ins.FNET: {"fit_templates", "masked_lines", "redshift_sweeps"}, stand_ins.RNET: set()}
+ALSO = {stand_ins.FNET: {"fit_templates", "masked_lines", "redshift_sweeps"}, stand_ins.RNET: {"masked_lines"}}
 
 
 @pytest.fixture(scope="module", params=SHARDS)

@@ -27,7 +27,7 @@ def export_command(
     slides : Path or None
         Folder for the two CSV files.
     z : (low, high) or None
-        Quasars of the slides' files, low <= z < high; None: the range of the run's sample.
+        Quasars of the slides' files, low <= z <= high; None: the range of the run's sample.
     label : {"z_pipe", "z_vi"} or None
         Their redshifts; None: those with which the run's sample is labelled.
 
@@ -45,7 +45,7 @@ def export_command(
     if slides is not None:
         low, high = z or _range(sample)
         rows = write_slides(shards, slides, low, high, label or _label(sample))
-        lines.append(f"{slides}: quasars with {low:g} <= z < {high:g}: {rows}")
+        lines.append(f"{slides}: quasars with {low:g} <= z <= {high:g}: {rows}")
     return lines
 
 

@@ -80,7 +80,7 @@ def run(job: Job) -> None:
     rows = {row["shard"]: row for row in json.loads(job.values["rows"])}
     raw = _Simulated(job) if simulated else _Real(TypeAdapter(RealSpectra).validate_json(json.dumps(survey)))
     tables = job.paths["quasars"]
-    table = QuasarTable(tables[0]) if tables else None
+    table = QuasarTable(tables[0], survey=survey.get("survey"), program=survey.get("program")) if tables else None
     target = grid(ingest.grid)
 
     def make(shard: str, out: dict[str, Path]) -> int:

@@ -19,9 +19,9 @@ from pipeline.stages._training import checkpoints_of, series_of
 
 
 def run(job: Job) -> None:
-    """Train each network twice on quasars of the train and select sets; the judge set stays unseen."""
+    """Train each network twice on quasars of the train and select sets; the judge set judges at most."""
     settings = MaskedLines.parse(job.settings["masked_lines"])
-    rows = sample_rows(job.paths["sample"], ("train", "select"))
+    rows = sample_rows(job.paths["sample"], ("train", "select", *(("judge",) if settings.test is None else ())))
     inside = rows["label_z"].between(*settings.z) & (rows["label_class"] == "quasar")
     rows = rows[inside]
     rows = rows.iloc[drawn(rows["spectrum_id"].to_numpy(), settings.spectra, int(job.settings["seed"]), "masked_lines")]
@@ -31,7 +31,9 @@ def run(job: Job) -> None:
 
     def read(network):
         spectra, usable = read_spectra(job.paths["shards"], rows, lambda *block: make_input(*block, network.input))
-        return spectra, rows["group"].to_numpy(np.int64)[usable], input_grid(network.input).wavelength
+        kept = rows.iloc[usable]
+        judges = (kept["set"] == "judge").to_numpy()
+        return spectra, kept["group"].to_numpy(np.int64), judges, input_grid(network.input).wavelength
 
     results = []
     job.rows_in = len(rows)

@@ -45,7 +45,8 @@ def made(n=500, rest=(1215.67, 1549.06), seed=0, noise=0.05):
 
 def masked(data, **changes):
     settings = MaskedLines.parse({**MASKED, **changes})
-    read = lambda network: (*data, WAVELENGTH)  # noqa: E731
+    held = np.arange(len(data[0])) % 3 == 0
+    read = lambda network: (*data, held, WAVELENGTH)  # noqa: E731
     found = experiments.masked_lines(settings, read, lambda kind: rnet, Series(), CPU, 1)
     return {(result["name"], result["masked"]): result for result in found}
 
@@ -90,9 +91,21 @@ def test_a_deleted_line_leaves_no_trace_in_the_scale():
         experiments.without(plain.inputs, np.ones(200, dtype=bool))
 
 
+def test_without_a_share_the_judge_set_judges():
+    data = made(300)
+    z = data[0].labels.z
+    inside = (z >= 2.8) & (z <= 3.0)
+    training = {**RNET, "training": {**TRAINING, "epochs": 1}}
+    (result, _) = masked(data, test=None, networks={"rnet": training}).values()
+    assert result["network"]["n"] == inside[::3].sum() and result["train"] == inside.sum() - inside[::3].sum()
+    np.testing.assert_array_equal(np.sort(result["judged"]["z_label"]), np.sort(z[::3][inside[::3]]))
+
+
 def test_too_few_quasars_are_refused():
     with pytest.raises(PipelineError, match="too few quasars"):
         masked(made(40))
+    with pytest.raises(PipelineError, match="to train and to judge"):
+        masked((made(200)[0], np.zeros(200, dtype=int)))
 
 
 def test_what_is_drawn_depends_on_the_identities_alone():

@@ -95,7 +95,7 @@ def _redshifts(training: Training, spectra: Spectra, batch: int) -> np.ndarray:
 
 def masked_lines(
     settings: MaskedLines,
-    read: Callable[[FNet | RNet], tuple[Spectra, np.ndarray, np.ndarray]],
+    read: Callable[[FNet | RNet], tuple[Spectra, np.ndarray, np.ndarray, np.ndarray]],
     module_of: Callable[[str], object],
     series: Series,
     device: torch.device,
@@ -109,7 +109,8 @@ def masked_lines(
     Parameters
     ----------
     read : callable
-        read(settings of a network) returns spectra, their groups (N,) and the wavelengths (P,) of the inputs' pixels.
+        read(settings of a network) returns spectra, their groups (N,), which are of the judge set (N,) bool, and the
+        wavelengths (P,) of the inputs' pixels.
     module_of : callable
         Returns the estimator's module for a kind.
     series : Series
@@ -118,7 +119,7 @@ def masked_lines(
 
     def parts() -> Iterator[Callable[[], dict]]:
         for name, network in settings.networks.items():
-            spectra, groups, wavelength = read(network)
+            spectra, groups, judges, wavelength = read(network)
             z = spectra.labels.z
             chosen = np.flatnonzero(spectra.labels.quasar & (z >= settings.z[0]) & (z <= settings.z[1]))
             if len(chosen) < settings.least:
@@ -128,7 +129,16 @@ def masked_lines(
                     value=f"{len(chosen)} from z = {settings.z[0]} to {settings.z[1]}",
                     allowed=f"at least {settings.least}",
                 )
-            judges = deal(spectra.labels.spectrum_id[chosen], groups[chosen], settings.test, seed, "masked_lines")
+            judges = judges[chosen]
+            if settings.test is not None:
+                judges = deal(spectra.labels.spectrum_id[chosen], groups[chosen], settings.test, seed, "masked_lines")
+            if not 0 < judges.sum() < len(judges):
+                raise PipelineError(
+                    "the masked lines need quasars to train and to judge",
+                    where="masked_lines.z",
+                    value=f"{judges.sum()} of {len(judges)} judge",
+                    next="take a wider range, or masked_lines.test: 0.1",
+                )
             for masked in (False, True):
                 yield partial(one, name, network, spectra[chosen], judges, covered(wavelength, settings), masked)
 

@@ -22,15 +22,15 @@ class MaskedLines(Section):
     """Quasars of a narrow range of redshift, trained on and judged with and without their lines.
 
     Removed is what a line of `half_width` km/s covers at any redshift of the range `z`. `spectra`: how many quasars
-    take part (null: all); a random part `test` of them judges, and at least `least` must be there. `networks`: what is
-    trained, by name.
+    take part (null: all); a random part `test` of those that train and select judges, or else (null) those of the judge
+    set; at least `least` must be there. `networks`: what is trained, by name.
     """
 
     z: Annotated[list[Annotated[float, Field(gt=-1)]], Field(min_length=2, max_length=2)]
     spectra: Positive | None
     lines: Annotated[list[Line], Field(min_length=1)]
     half_width: Annotated[float, Field(gt=0)]
-    test: Share
+    test: Share | None
     least: Positive
     networks: Annotated[
         dict[str, Annotated[FNet | RNet, Field(discriminator="kind")]], Field(min_length=1)
