@@ -41,7 +41,7 @@ REDSHIFT_MONTAGE = (
     "velocity_curve",
     "line_confusions",
     "accuracy",
-    "failure_probability",
+    "flagged",
     "pulls",
 )
 MONTAGE_WIDTH, MONTAGE_COLUMNS, MARGIN = 1800, 3, 18  # pixels, figures beside each other, pixels
