@@ -22,7 +22,7 @@ def made_up(n=120, seed=1):
             "pipe_z": 9.0,  # never a reference
             "sn_median_all": rng.uniform(0.5, 20, n),
             "best_z": np.where((kind == "QSO") & (np.arange(n) % 12 != 1), np.repeat(z[::2], 2), np.nan),
-            "best_z_source": rng.choice([*SOURCES, "Guo+24", np.nan], n),
+            "best_z_source": rng.choice(np.array([*SOURCES, "Guo+24", np.nan], dtype=object), n),
         }
     )
 

@@ -58,6 +58,8 @@ def test_inspection_overrules_the_pipeline():
 def test_the_report_counts_what_is_planted():
     index = read_index(made_up(), "index")
     found = json.loads(json.dumps(evaluate(index, answers(index), RESAMPLING, None), allow_nan=False))
+    listed = [row["reference"] for one in found["estimators"].values() for row in one["failures"]]
+    assert listed and "nan" not in listed
     place, quasar = np.arange(len(index)), (index.kind == "quasar").to_numpy()
     one = found["estimators"]["combined"]
     assert one == found["estimators"]["pca"]

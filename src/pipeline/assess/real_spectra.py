@@ -193,7 +193,7 @@ def _listed(part: pd.DataFrame, given: pd.DataFrame, dv: np.ndarray, rows: np.nd
             "object": str(part.object[place]),
             "kind": str(part.kind[place]),
             "best_z": _number(part.best_z[place]),
-            "reference": str(part.best_z_source[place]),
+            "reference": "" if pd.isna(part.best_z_source[place]) else str(part.best_z_source[place]),
             "z": _number(given.z[place]),
             "z_second": _number(given.z_second[place]),
             "dv": _number(dv[place]),

@@ -281,7 +281,7 @@ def _real_spectra(one: Mapping) -> list[str]:
     rows = [
         [bad["file"].rsplit("/", 1)[-1], bad["kind"], _number(bad["best_z"], 4), _number(bad["z"], 4)]
         + [_number(bad["z_second"], 4), _number(bad["sn_median"], 1), _number(bad["p_wrong"], 2)]
-        + ["yes" if bad["flagged"] else "no", bad["reference"]]
+        + ["yes" if bad["flagged"] else "no", bad["reference"] or "-"]
         for bad in (*one["failures"], *one["others_listed"])
     ]
     head = ("wrong or no quasar", "class", "reference z", "z", "second", "S/N", "P wrong", "flagged", "reference")
