@@ -31,6 +31,7 @@ spectra/models/fnet/weights.pt spectra/models/fnet/history.csv
 spectra/models/rnet/weights.pt spectra/models/rnet/history.csv
 spectra/models/pca/weights.pt spectra/models/pca/history.csv
 spectra/assessment/redshifts.json spectra/assessment/velocity.ecsv spectra/assessment/masked_lines.json
+spectra/assessment/sweeps.json
 release/redshifts/report.html release/redshifts/summary.json release/redshifts/counts.json
 release/redshifts/figures/redshifts.png release/redshifts/figures/captions.json
 release/redshifts/quasar_redshifts.fits release/redshifts/quasar_redshifts.ecsv
