@@ -17,6 +17,7 @@ Edge = tuple[str, str]
 SWEEPS = 24  # passes of the ordering within layers; more change nothing for graphs of some dozens of rules
 CELL = (1.52, 0.66)  # inches for a rule across and along the flow
 BOX = (1.36, 0.34)
+FONT, LETTERS = 8.6, 22  # points, and how many letters of them a box holds
 
 
 def parse_dot(text: str) -> tuple[list[str], list[Edge]]:
@@ -228,14 +229,15 @@ def draw(rules: Sequence[str], edges: Sequence[Edge], chapters: Mapping[str, Seq
                 facecolor=_tint(edge), edgecolor=edge, linewidth=1.3, zorder=3,
             )
         )  # fmt: skip
-        axes.text(x, y - 0.01, name.replace("_", " "), ha="center", va="center", fontsize=8.6, zorder=4)
+        size = FONT * min(1.0, LETTERS / len(name))  # a longer name would reach out of its box
+        axes.text(x, y - 0.01, name.replace("_", " "), ha="center", va="center", fontsize=size, zorder=4)
     handles = [
         Line2D([], [], marker="s", linestyle="", markersize=9, color=colour[chapters[name][0]]) for name in shown
     ]
     axes.text(-0.45 * CELL[0], 1.15 * CELL[1], title, fontsize=10.5, va="center", weight="bold")
     axes.legend(
         handles, shown, loc="upper left", bbox_to_anchor=(-0.45 * CELL[0], 1.0 * CELL[1]), ncols=len(shown),
-        bbox_transform=axes.transData, frameon=False, fontsize=8.6, handletextpad=0.1, columnspacing=1.0, borderpad=0,
+        bbox_transform=axes.transData, frameon=False, fontsize=FONT, handletextpad=0.1, columnspacing=1.0, borderpad=0,
     )  # fmt: skip
     return figure
 
