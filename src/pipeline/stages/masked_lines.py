@@ -14,8 +14,8 @@ from pipeline.learn.redshift.experiments import drawn, masked_lines
 from pipeline.settings.spectra.experiments import MaskedLines
 from pipeline.spectra.inputs import input_grid, make_input
 from pipeline.stages._door import Job, door
+from pipeline.stages._redshift_training import checkpoints_of, series_of
 from pipeline.stages._spectra import read_spectra, sample_rows
-from pipeline.stages._training import checkpoints_of, series_of
 
 
 def run(job: Job) -> None:

@@ -14,8 +14,8 @@ from pipeline.learn.redshift.experiments import drawn, sweep
 from pipeline.settings.spectra.experiments import Sweeps
 from pipeline.spectra.inputs import make_input
 from pipeline.stages._door import Job, door
+from pipeline.stages._redshift_training import checkpoints_of, series_of
 from pipeline.stages._spectra import read_spectra, sample_rows
-from pipeline.stages._training import checkpoints_of, series_of
 
 
 def run(job: Job) -> None:

@@ -18,8 +18,9 @@ from pipeline.learn.redshift.training import HISTORY, Spectra, Training, outputs
 from pipeline.settings.spectra.estimators import Trained
 from pipeline.spectra.inputs import make_input
 from pipeline.stages._door import Job, door
+from pipeline.stages._redshift_training import checkpoints_of
 from pipeline.stages._spectra import read_spectra, sample_rows
-from pipeline.stages._training import checkpoints_of, ranks_of
+from pipeline.stages._training import ranks_of
 
 
 def run(job: Job) -> None:
