@@ -35,8 +35,7 @@ def compared(run: Path, folder: Path) -> Table:
         raise PipelineError("the coadd lacks quasars of the catalogue", where=coadd, value=f"{len(missing)} of them")
     found = found[[row[one] for one in wanted]]
     found["z_reference"] = reference["Z"].to_numpy()
-    for name in ["", *(column[1:] for column in found.colnames if column.startswith("z_err_"))]:
-        suffix = name.removeprefix("_err") if name else ""
+    for suffix in ["", *(name.removeprefix("z_err") for name in found.colnames if name.startswith("z_err_"))]:
         found[f"dv{suffix}"] = velocity_difference(np.asarray(found[f"z{suffix}"]), found["z_reference"])
     return found
 

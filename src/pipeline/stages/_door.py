@@ -155,12 +155,8 @@ class Job:
 
     def _record(self, outputs: dict, shard: str, state: dict) -> dict | None:
         """Return the record of a finished shard when it agrees with inputs, settings, code and the files themselves."""
-        path = self._record_path(outputs, shard)
-        try:
-            record = json.loads(path.read_text())
-        except (OSError, ValueError):
-            return None
-        if record.get("state") != state:
+        record = read_record(self._record_path(outputs, shard), state)
+        if record is None:
             return None
         for name, (manifest, _) in outputs.items():
             for file, digest in record["files"].get(name, {"": ""}).items():
@@ -188,6 +184,15 @@ class Job:
         rate = f"{rows / max(seconds, 1e-9):.4g}/s"
         self.log.event("made", shard=shard, rows=rows, seconds=f"{seconds:.2f}", rate=rate)
         return record
+
+
+def read_record(path: Path, state: dict) -> dict | None:
+    """Return the record of a shard that was made in this very state (inputs, settings, code); None without one."""
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return record if record.get("state") == state else None
 
 
 class _all_atomic:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline import graph
 from pipeline.data.atomic import write_text
 from pipeline.data.manifests import Entry, Manifest, sha256, write_manifest
-from pipeline.stages._door import Job
+from pipeline.stages._door import Job, read_record
 
 
 def make_shards(job: Job, records: str, make: Callable[[dict, Path], tuple[int, list[str]]]) -> None:
@@ -46,11 +46,8 @@ def make_shards(job: Job, records: str, make: Callable[[dict, Path], tuple[int, 
 
 def _finished(path: Path, state: dict, root: Path) -> dict | None:
     """Return the record of a finished shard when row, settings, code and the files themselves agree with it."""
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    if record.get("state") != state:
+    record = read_record(path, state)
+    if record is None:
         return None
     whole = all((root / name).is_file() and sha256(root / name) == digest for name, digest in record["files"].items())
     return record if whole else None
